@@ -1,0 +1,1 @@
+"""Speech in, sensible speech out: ears, mind and voice that run on a plain CPU."""

@@ -1,0 +1,1 @@
+"""Readers of packs and corpora, decoded once into a memory-mapped cache."""

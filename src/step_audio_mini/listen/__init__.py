@@ -1,0 +1,1 @@
+"""Speech to vectors, words, times and end of turn."""

@@ -1,0 +1,1 @@
+"""Run exported graphs: manifest, sessions, streaming state."""

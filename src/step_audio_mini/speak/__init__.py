@@ -1,0 +1,1 @@
+"""Reply and style to sound."""

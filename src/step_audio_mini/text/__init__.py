@@ -1,0 +1,1 @@
+"""Writing to sound units and back: phones, lexicons, normalisation, n-gram models."""

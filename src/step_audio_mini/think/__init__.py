@@ -1,0 +1,1 @@
+"""Words and vectors to dialogue state, tool calls, reply and style."""

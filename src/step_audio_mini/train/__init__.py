@@ -1,0 +1,1 @@
+"""One loop, recipes, dialogue generator, export."""
