@@ -9,7 +9,7 @@ from step_audio_mini.audio import features
 
 
 def log_mel(samples: Tensor) -> Tensor:
-    """Normalised log-mel frames (B, T, 80) of samples (B, n) at 16 kHz; equal to `audio.features.log_mel` within 1e-4."""
+    """Normalised log-mel frames (B, T, 80) of samples (B, n) at 16 kHz; equal to the numpy twin within 1e-4."""
     window = torch.from_numpy(features.window()).to(samples.device)
     filters = torch.from_numpy(features.mel_filters()).to(samples.device)
     framed = samples.float().unfold(-1, features.WINDOW, features.HOP) * window  # (B, T, 400)
