@@ -1,0 +1,137 @@
+"""Words and how they are spoken: the one place where writing meets units, for training, search and voice."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from step_audio_mini.errors import UserError
+from step_audio_mini.text.phones import UNIT_INDEX, pinyin_units, strip_stress, unit_indices
+
+Pronunciation = tuple[str, ...]
+"""Units of a word; English vowels carry a stress digit (`AH0`), Mandarin finals a tone digit (`ei1`)."""
+
+_WORD = re.compile(
+    r"[a-z]+(?:'[a-z]+)*|\d+(?:[.,:]\d+)*|[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003ffff]"
+)
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "＇": "'", "`": "'", "ʼ": "'"})
+
+
+def is_han(word: str) -> bool:
+    """True where the word is written in Chinese characters."""
+    return bool(word) and ("\u3400" <= word[0] <= "\u9fff" or word[0] == "〇" or word[0] >= "\U00020000")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Spoken tokens of a transcript: lower-case English words with inner apostrophes, and single Han characters.
+
+    Digits stay one token each (`1,280`): no lexicon holds them, so whoever wants them spoken spells them out before.
+    Accents of Latin letters are dropped; everything else separates.
+    """
+    folded = unicodedata.normalize("NFKC", text).translate(_QUOTES).lower()
+    plain = "".join(c for c in unicodedata.normalize("NFD", folded) if not unicodedata.combining(c))
+    return tuple(_WORD.findall(unicodedata.normalize("NFC", plain)))
+
+
+class Lexicon:
+    """Word to its pronunciations, best first; knows nothing of search or voice.
+
+    `fallback` (letter-to-sound) is asked for words that are not listed; without it such words have no pronunciation.
+    """
+
+    def __init__(
+        self,
+        entries: Mapping[str, tuple[Pronunciation, ...]],
+        fallback: Callable[[str], Pronunciation | None] | None = None,
+    ) -> None:
+        self._entries = dict(entries)
+        self._fallback = fallback
+
+    @classmethod
+    def load(cls, path: Path, fallback: Callable[[str], Pronunciation | None] | None = None) -> Lexicon:
+        """Read `word TAB units` lines (a word may have several), plain or gzip; CMUdict in this layout too."""
+        return cls(_collect(read_entries(path)), fallback)
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def pronunciations(self, word: str) -> tuple[Pronunciation, ...]:
+        """All pronunciations with stress digits, best first; the fallback's, or none, for an unlisted word."""
+        found = self._entries.get(word) or self._entries.get(word.lower())
+        if found:
+            return found
+        guess = self._fallback(word) if self._fallback else None
+        return (guess,) if guess else ()
+
+    def units(self, word: str) -> tuple[Pronunciation, ...]:
+        """All pronunciations as recogniser units (no stress), without repetitions."""
+        return tuple(dict.fromkeys(strip_stress(p) for p in self.pronunciations(word)))
+
+    def merged(self, other: Lexicon) -> Lexicon:
+        """The same lexicon with the words it lacks taken from another; own pronunciations and own fallback stay."""
+        return Lexicon({**other._entries, **self._entries}, self._fallback or other._fallback)
+
+
+def read_entries(path: Path) -> Iterator[tuple[str, Pronunciation]]:
+    """Lines of a lexicon file in order; a line whose units are unknown is an error that names it."""
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError) as cause:
+        raise UserError(f"lexicon {path} cannot be read ({cause}); give a UTF-8 file of word TAB units") from cause
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        word, _, units = line.partition("\t")
+        phones = tuple(units.split())
+        if not word or not phones or any(unit not in UNIT_INDEX for unit in strip_stress(phones)):
+            raise UserError(f"lexicon {path} line {number} is not 'word TAB units'; mend or remove it")
+        yield word, phones
+
+
+def _collect(entries: Iterable[tuple[str, Pronunciation]]) -> dict[str, tuple[Pronunciation, ...]]:
+    out: dict[str, tuple[Pronunciation, ...]] = {}
+    for word, phones in entries:
+        known = out.get(word, ())
+        if phones not in known:
+            out[word] = (*known, phones)
+    return out
+
+
+def english_units(word: str, lexicon: Lexicon) -> Pronunciation | None:
+    """Units of the first pronunciation of an English word, None for a word without one."""
+    found = lexicon.units(word)
+    return found[0] if found else None
+
+
+def transcript_units(text: str, pinyin: str | None, lexicon: Lexicon) -> tuple[int, ...] | None:
+    """Training targets of a transcript as indices of `UNITS`; None where a word has no pronunciation.
+
+    `pinyin` (numbered syllables, space separated, lexical) rules where it is given; a token in it that is no
+    syllable is looked up as an English word (`T恤` is written `T xu4`). Without it, every word of `text` goes through the lexicon.
+    """
+    units: list[str] = []
+    for token in pinyin.split() if pinyin else words(text):
+        if pinyin:
+            try:
+                units.extend(pinyin_units(token))
+                continue
+            except ValueError:
+                pass
+        found = [english_units(part, lexicon) for part in words(token)]
+        if not found:
+            return None
+        for pronunciation in found:
+            if pronunciation is None:
+                return None
+            units.extend(pronunciation)
+    return unit_indices(units) if units else None
