@@ -56,6 +56,11 @@ def test_fallback_is_asked_last() -> None:
     assert lexicon.pronunciations("yy") == ()
 
 
+@pytest.mark.parametrize(("stem", "end"), [(CAT, "S"), (("D", "AO1", "G"), "Z"), (("B", "AH1", "S"), "IH0 Z")])
+def test_possessive_follows_its_stem(stem: tuple[str, ...], end: str) -> None:
+    assert Lexicon({"w": (stem,)}).pronunciations("w's") == ((*stem, *end.split()),)
+
+
 def test_merged_prefers_its_own() -> None:
     both = Lexicon({"cat": (CAT,)}).merged(Lexicon({"cat": (("K",),), "dog": (("D",),)}))
     assert both.pronunciations("cat") == (CAT,)

@@ -69,6 +69,8 @@ class Lexicon:
         found = self._entries.get(word) or self._entries.get(word.lower())
         if found:
             return found
+        if word.endswith("'s") and len(word) > 2:
+            return tuple(_possessive(stem) for stem in self.pronunciations(word[:-2]))
         guess = self._fallback(word) if self._fallback else None
         return (guess,) if guess else ()
 
@@ -79,6 +81,17 @@ class Lexicon:
     def merged(self, other: Lexicon) -> Lexicon:
         """The same lexicon with the words it lacks taken from another; own pronunciations and own fallback stay."""
         return Lexicon({**other._entries, **self._entries}, self._fallback or other._fallback)
+
+
+_SIBILANTS = frozenset(("S", "Z", "SH", "ZH", "CH", "JH"))
+_VOICELESS = frozenset(("P", "T", "K", "F", "TH"))
+
+
+def _possessive(stem: Pronunciation) -> Pronunciation:
+    """English `'s` by the stem's last phone: `IH0 Z` after a sibilant, `S` after a voiceless phone, else `Z`."""
+    if stem[-1] in _SIBILANTS:
+        return (*stem, "IH0", "Z")
+    return (*stem, "S" if stem[-1] in _VOICELESS else "Z")
 
 
 def read_entries(path: Path) -> Iterator[tuple[str, Pronunciation]]:
@@ -117,7 +130,8 @@ def transcript_units(text: str, pinyin: str | None, lexicon: Lexicon) -> tuple[i
     """Training targets of a transcript as indices of `UNITS`; None where a word has no pronunciation.
 
     `pinyin` (numbered syllables, space separated, lexical) rules where it is given; a token in it that is no
-    syllable is looked up as an English word (`T恤` is written `T xu4`). Without it, every word of `text` goes through the lexicon.
+    syllable is looked up as an English word (`T恤` is written `T xu4`). Without it, every word of `text` goes through
+    the lexicon.
     """
     units: list[str] = []
     for token in pinyin.split() if pinyin else words(text):
