@@ -158,7 +158,8 @@ def warp_mel(frames: Frames, alpha: float) -> Frames:
 def spec_augment(frames: Frames, rng: np.random.Generator, strength: float = 1.0) -> Frames:
     """A copy of log-mel frames (T, 80) with two bands and some stretches of time masked with 0, the mean.
 
-    Park et al. 2019, "SpecAugment": bands of up to 27, a time mask a second (at most ten) of up to 5 % of T. `strength` scales the widths.
+    Park et al. 2019, "SpecAugment": bands of up to 27, a time mask a second (at most ten) of up to 5 % of T.
+    `strength` scales the widths.
     """
     out = frames.copy()
     count = len(out)
