@@ -114,4 +114,19 @@ class Ears(nn.Module):
         x = nn.functional.silu(self.subsample[0](frames.transpose(1, 2)).transpose(1, 2))
         x = torch.cat([half.to(x.dtype), x], 1)
         y = nn.functional.silu(self.subsample[1](x.transpose(1, 2)).transpose(1, 2))
-        return self.project(y), frames[:, -1:], x[:, -1:]
+        return self.project(y).float(), frames[:, -1:], x[:, -1:]  # the residual stream stays float32 under autocast
+
+
+class EarsStep(nn.Module):
+    """`Ears.step` with its state as separate tensors, in the order of `STATE`: what is exported."""
+
+    STATE = ("mel", "half", "attention", "convolution", "valid")
+
+    def __init__(self, ears: Ears) -> None:
+        super().__init__()
+        self.ears = ears
+
+    def forward(self, frames: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Frames and state tensors -> log-posteriors, vectors and the next state tensors."""
+        out, vectors, following = self.ears.step(frames, dict(zip(self.STATE, state, strict=True)))
+        return out, vectors, *(following[name] for name in self.STATE)
