@@ -1,6 +1,6 @@
 """The training loop: it learns, resumes to the step, skips non-finite steps and names them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,8 @@ def test_non_finite_steps_change_nothing_and_are_named(tmp_path: Path) -> None:
 def test_rate_rises_then_falls() -> None:
     rates = [learning_rate(CONFIG, step) for step in range(CONFIG.steps)]
     assert rates.index(max(rates)) in (4, 5) and rates[-1] < 0.03 * max(rates) and rates[0] < rates[3]
+    late = replace(CONFIG, decay=0.2)
+    assert learning_rate(late, 90) == CONFIG.rate > learning_rate(late, 110) > learning_rate(late, 119)
 
 
 def test_settings_are_checked() -> None:

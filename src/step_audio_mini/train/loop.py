@@ -32,7 +32,9 @@ class LoopConfig:
     warmup: int = 500
     """Steps of linear rise to the peak."""
     final: float = 0.02
-    """Rate at the last step, as a share of the peak (cosine in between)."""
+    """Rate at the last step, as a share of the peak."""
+    decay: float = 1.0
+    """Share of the steps over which the rate falls, by a cosine, at the end; before, it stays at the peak."""
     weight_decay: float = 0.01
     accumulate: int = 1
     """Batches a step."""
@@ -79,10 +81,11 @@ class Progress:
 
 
 def learning_rate(config: LoopConfig, step: int) -> float:
-    """Rate at a step (0-based): linear warm-up, then cosine down to `final` of the peak."""
+    """Rate at a step (0-based): linear warm-up, the peak, then a cosine down to `final` of the peak."""
     if step < config.warmup:
         return config.rate * (step + 1) / config.warmup
-    share = (step - config.warmup) / max(1, config.steps - config.warmup)
+    falling = max(1.0, config.decay * (config.steps - config.warmup))
+    share = max(0.0, 1 - (config.steps - step) / falling)
     return config.rate * (config.final + (1 - config.final) * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 

@@ -1,0 +1,205 @@
+"""Recipe of the ears: CTC over phones on real speech, clean speakers first, then everything with augmentation.
+
+All-blank is the first thing CTC learns, and with many noisy speakers at once it stays there; a few clean speakers
+lead it out. So the run has stages: `clean` (few speakers, nothing added), then `all` (every pack, augmented).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from step_audio_mini.audio.augment import Augmenter, Sound, spec_augment, warp_mel
+from step_audio_mini.audio.features import frame_count, log_mel
+from step_audio_mini.data.buckets import Buckets
+from step_audio_mini.data.cache import Cache, to_float
+from step_audio_mini.data.packs import Clip
+from step_audio_mini.errors import UserError
+from step_audio_mini.listen.model import STRIDE, Ears, EarsConfig
+from step_audio_mini.text.lexicon import Lexicon, transcript_units
+from step_audio_mini.text.phones import UNITS
+
+CLEAN_PACKS = ("kathleen", "aishell_sample", "libri")
+"""Few speakers, good microphones: what leads off the all-blank plateau."""
+JUDGED_VOICE = "cvf0252fe7cd27"
+"""The Mandarin voice's speaker: never trained on, because these ears judge that voice."""
+CHUNKS = (4, 8, 16, 10_000)
+"""Encoder frames of context a chunk, drawn for each batch: 160, 320, 640 ms and the whole clip."""
+SILENCE = -4.65
+"""A normalised frame of digital silence, for padding."""
+MIDDLE_WEIGHT = 0.3
+
+
+@dataclass(frozen=True)
+class EarsBatch:
+    """Clips of similar length. frames (B, T, 80); targets (sum,) unit indices; lengths in encoder frames and units."""
+
+    ids: tuple[str, ...]
+    frames: Tensor
+    frame_counts: Tensor
+    targets: Tensor
+    target_counts: Tensor
+    chunk: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Which speech a stretch of the run hears."""
+
+    packs: tuple[str, ...]
+    batch_frames: int
+    """Feature frames of a batch, padding included."""
+    strength: float
+    """Of the augmentation, 0...1, reached ..."""
+    ramp: int
+    """... after so many steps."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A clip with its target units."""
+
+    clip: Clip
+    targets: tuple[int, ...]
+
+
+def labelled(cache: Cache, lexicon: Lexicon, split: str) -> list[Labelled]:
+    """Clips of a split that the ears can learn from: pronounceable, 0.5...16 s, fewer units than encoder frames."""
+    out = []
+    for clip in cache.clips:
+        if clip.split != split or not clip.text or clip.speaker == JUDGED_VOICE or clip.lang == "yue":
+            continue
+        frames = cache.length(clip) / 640
+        targets = transcript_units(clip.text, clip.pinyin or None, lexicon)
+        # a repeated unit needs a blank between: count it as two
+        if targets and 12.5 <= frames <= 400 and _least_frames(targets) < 0.9 * frames:
+            out.append(Labelled(clip, targets))
+    return out
+
+
+def added_sounds(cache: Cache) -> tuple[list[Sound], list[Sound], list[Sound]]:
+    """Noises, room responses and babble voices of the train split."""
+    train = [clip for clip in cache.clips if clip.split == "train"]
+    noises: list[Sound] = [cache.samples(clip) for clip in train if "noise_type" in clip.labels]
+    rooms: list[Sound] = [cache.samples(clip) for clip in train if clip.labels.get("label") == "rir"]
+    voices: list[Sound] = [cache.samples(clip) for clip in train if clip.pack in ("cv_zh", "libri_mini")]
+    return noises, rooms, voices
+
+
+def _least_frames(targets: Sequence[int]) -> int:
+    return len(targets) + sum(a == b for a, b in pairwise(targets))
+
+
+class EarsRecipe:
+    """What a step of the ears is."""
+
+    name = "ears"
+
+    def __init__(self, cache: Cache, lexicon: Lexicon, stage: Stage, *, size: int = 192, seed: int = 1) -> None:
+        self.cache, self.stage, self.size, self.seed = cache, stage, size, seed
+        self.clips = [item for item in labelled(cache, lexicon, "train") if item.clip.pack in stage.packs]
+        if not self.clips:
+            raise UserError(f"the cache holds no labelled clip of {', '.join(stage.packs)}; run `step-audio prepare`")
+        self.dev = labelled(cache, lexicon, "dev")
+        lengths = [frame_count(cache.length(item.clip)) for item in self.clips]
+        packs = [item.clip.pack for item in self.clips]
+        self.buckets = Buckets(lengths, packs, stage.batch_frames, longest=1600, seed=seed)
+        self.augment = Augmenter(*added_sounds(cache))
+
+    def build(self) -> nn.Module:
+        """Ears of the chosen width."""
+        return Ears(EarsConfig.of_size(len(UNITS), self.size))
+
+    def batch(self, step: int) -> EarsBatch:
+        """Clips of one bucket, augmented; pure in (seed, step)."""
+        rng = np.random.default_rng((self.seed, step))
+        strength = self.stage.strength * min(1.0, step / max(1, self.stage.ramp))
+        picked = [self.clips[i] for i in self.buckets.batch(step)]
+        return collate([(item, self._frames(item.clip, rng, strength)) for item in picked], int(rng.choice(CHUNKS)))
+
+    def _frames(self, clip: Clip, rng: np.random.Generator, strength: float) -> NDArray[np.float32]:
+        samples = to_float(self.cache.samples(clip))
+        if strength == 0:
+            return log_mel(samples)
+        frames = warp_mel(log_mel(self.augment(samples, rng, strength)), 1 + 0.1 * strength * rng.uniform(-1, 1))
+        return spec_augment(frames, rng, strength)
+
+    def loss(self, model: nn.Module, batch: EarsBatch) -> tuple[Tensor, dict[str, float]]:
+        """Nats a target unit: CTC of the head and, weighted, of the middle head."""
+        logits, middle, _ = model(batch.frames, batch.chunk)
+        total = batch.target_counts.sum()
+        final = ctc(logits, batch) / total
+        half = ctc(middle, batch) / total
+        blank = float((logits.detach().argmax(-1) == 0).float().mean())
+        return final + MIDDLE_WEIGHT * half, {"ctc": float(final.detach()), "blank": blank}
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Greedy unit error at 320 ms chunks: mean over packs first, then each pack of the dev split."""
+        errors: dict[str, list[tuple[int, int]]] = {}
+        for item in self.dev:
+            rows = errors.setdefault(item.clip.pack, [])
+            if len(rows) < 40:
+                frames = log_mel(to_float(self.cache.samples(item.clip)))
+                rows.append((edits(greedy(model, frames), item.targets), len(item.targets)))
+        shown = {pack: sum(e for e, _ in rows) / sum(n for _, n in rows) for pack, rows in errors.items()}
+        return {"error": float(np.mean(list(shown.values())))} | {f"error_{pack}": e for pack, e in shown.items()}
+
+
+def collate(items: Sequence[tuple[Labelled, NDArray[np.float32]]], chunk: int) -> EarsBatch:
+    """Pad frames to the longest clip (a multiple of the stride)."""
+    longest = max(-(-len(frames) // STRIDE) * STRIDE for _, frames in items)
+    padded = np.full((len(items), longest, 80), SILENCE, np.float32)
+    for row, (_, frames) in enumerate(items):
+        padded[row, : len(frames)] = frames
+    return EarsBatch(
+        ids=tuple(item.clip.id for item, _ in items),
+        frames=torch.from_numpy(padded),
+        frame_counts=torch.tensor([-(-len(frames) // STRIDE) for _, frames in items]),
+        targets=torch.tensor([unit for item, _ in items for unit in item.targets]),
+        target_counts=torch.tensor([len(item.targets) for item, _ in items]),
+        chunk=chunk,
+    )
+
+
+def ctc(logits: Tensor, batch: EarsBatch) -> Tensor:
+    """Summed CTC loss in float32; clips too short for their units (sped up) count nothing."""
+    posteriors = logits.float().log_softmax(-1).transpose(0, 1)  # (T, B, V)
+    return nn.functional.ctc_loss(
+        posteriors, batch.targets, batch.frame_counts, batch.target_counts, reduction="sum", zero_infinity=True
+    )
+
+
+def greedy(model: nn.Module, frames: NDArray[np.float32], chunk: int = 8) -> list[int]:
+    """Best unit a frame, repeats and blanks dropped. frames (T, 80)."""
+    padded = np.pad(frames, ((0, -len(frames) % STRIDE), (0, 0)), constant_values=SILENCE)
+    best = model(torch.from_numpy(padded)[None], chunk)[0].argmax(-1)[0].tolist()
+    return [unit for before, unit in zip([0, *best], best, strict=False) if unit not in (0, before)]
+
+
+def edits(said: Sequence[int], meant: Sequence[int]) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(meant) + 1))
+    for i, a in enumerate(said, 1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(meant, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
+    return row[-1]
+
+
+STAGES = ("clean", "all")
+
+
+def stage_of(name: str, cache: Cache) -> Stage:
+    """The stage of a name."""
+    if name == "clean":
+        return Stage(CLEAN_PACKS, 4_000, strength=0.0, ramp=1)
+    if name == "all":
+        packs = tuple(sorted({clip.pack for clip in cache.clips}))
+        return Stage(packs, 10_000, strength=0.6, ramp=2_000)
+    raise UserError(f"unknown stage '{name}'; use {' or '.join(STAGES)}")
