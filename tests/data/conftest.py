@@ -24,7 +24,7 @@ def tone(seconds: float, rate: int, pitch: float = 220.0) -> np.ndarray[Any, np.
 
 @pytest.fixture
 def make_pack(tmp_path: Path) -> MakePack:
-    """make_pack(name, rows, rate=16000): a pack of sine clips; a row needs id, split, seconds."""
+    """make_pack(name, rows, rate=16000): a pack of sine clips; a row needs id, split, seconds, may have pitch."""
 
     def make(name: str, rows: list[dict[str, Any]], rate: int = 16000, root: str = "packs") -> Path:
         folder = tmp_path / root / name
@@ -33,7 +33,7 @@ def make_pack(tmp_path: Path) -> MakePack:
         for row in rows:
             shard, member = f"{row['split']}-00.tar", row["id"].replace("/", "_") + ".flac"
             data = io.BytesIO()
-            sf.write(data, tone(row["seconds"], rate), rate, format="FLAC", subtype="PCM_16")
+            sf.write(data, tone(row["seconds"], rate, row.get("pitch", 220.0)), rate, format="FLAC", subtype="PCM_16")
             info = tarfile.TarInfo(member)
             info.size = len(data.getvalue())
             with tarfile.open(folder / shard, "a") as tar:
