@@ -19,13 +19,18 @@ BLOCK = 2**18
 """Samples over all channels that are decoded at a time (1 MB): the memory a file of any length needs."""
 
 
-def blocks(path: str | Path) -> Iterator[Samples]:
+def blocks(path: str | Path, max_seconds: float = MAX_SECONDS) -> Iterator[Samples]:
     """Yield the sound of a file as mono float32 at 16 kHz within ±1, in blocks of some seconds, (n,) each.
 
-    Channels are averaged. UserError for a file that is missing, no sound, damaged, empty, or holds NaN.
+    Channels are averaged. UserError for a file that is missing, no sound, damaged, empty, too long, or holds NaN.
     """
     path = Path(path)
     with _open(path) as file:
+        if file.frames > max_seconds * file.samplerate:
+            raise UserError(
+                f"{path} lasts {file.frames / file.samplerate:.0f} s; a turn lasts {max_seconds:g} s at most, "
+                "so cut it into single turns"
+            )
         resampler = Resampler(file.samplerate)
         done = 0
         while len(block := _decode(file, path)):
@@ -44,15 +49,7 @@ def blocks(path: str | Path) -> Iterator[Samples]:
 
 def read(path: str | Path, max_seconds: float = MAX_SECONDS) -> Samples:
     """Read a file as mono float32 at 16 kHz within ±1, (n,); UserError where it is longer than `max_seconds`."""
-    sound, n = [], 0
-    for block in blocks(path):
-        sound.append(block)
-        n += len(block)
-        if n > max_seconds * SAMPLE_RATE:
-            raise UserError(
-                f"{path} is longer than {max_seconds:g} s, the longest turn taken; cut it into single turns"
-            )
-    return np.concatenate(sound)
+    return np.concatenate(list(blocks(path, max_seconds)))
 
 
 def write(path: str | Path, samples: Samples, sample_rate: int = SAMPLE_RATE) -> None:

@@ -1,0 +1,35 @@
+"""`step-audio listen`: what is said in a recording, with times and confidences."""
+
+from __future__ import annotations
+
+from step_audio_mini.cli import output as out
+from step_audio_mini.cli.options import (
+    BUILT_IN,
+    JsonOption,
+    LanguageOption,
+    PackOption,
+    SoundArgument,
+    WeightsOption,
+    language_of,
+)
+
+
+def listen(
+    sound: SoundArgument,
+    pack: PackOption = "home",
+    language: LanguageOption = "auto",
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """Write down what is said in a recording.
+
+    JSON keys: transcript, language, confidence, words (w, start, end, p), nbest (transcript, score, words),
+    attributes (snr_db, rate, pitch_hz).
+    """
+    from step_audio_mini.model import StepAudio2Mini
+
+    hearing = StepAudio2Mini.from_pretrained(weights).listen(sound, pack, language_of(language))
+    if as_json:
+        out.show_json(out.hearing_json(hearing))
+    else:
+        out.show(out.hearing_lines(hearing))

@@ -1,0 +1,27 @@
+"""Arguments and options that several commands share, with one wording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from step_audio_mini.errors import UserError
+from step_audio_mini.model import LanguageChoice
+
+PackOption = Annotated[str, typer.Option("--pack", "-p", help="Scenario, or a folder with a pack.yaml.")]
+LanguageOption = Annotated[str, typer.Option("--language", "-l", metavar="[auto|zh|en]", help="Language spoken.")]
+WeightsOption = Annotated[str, typer.Option("--weights", metavar="NAME|FOLDER", help="Weights of the model.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
+SoundArgument = Annotated[Path, typer.Argument(metavar="IN.wav", help="A recording of one turn, in any sound format.")]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="OUT.wav", help="Where the answer goes.")]
+
+BUILT_IN = "step-audio-2-mini"
+
+
+def language_of(option: str) -> LanguageChoice:
+    """The checked value of --language."""
+    if option not in ("auto", "zh", "en"):
+        raise UserError(f"no language {option!r}; use auto, zh or en", code="unknown_language")
+    return cast(LanguageChoice, option)

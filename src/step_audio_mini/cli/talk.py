@@ -1,0 +1,44 @@
+"""`step-audio talk`: a recording of a person in, a spoken answer out."""
+
+from __future__ import annotations
+
+from step_audio_mini.audio import file as sound_file
+from step_audio_mini.cli import output as out
+from step_audio_mini.cli.options import (
+    BUILT_IN,
+    JsonOption,
+    LanguageOption,
+    OutputOption,
+    PackOption,
+    SoundArgument,
+    WeightsOption,
+    language_of,
+)
+
+
+def talk(
+    sound: SoundArgument,
+    output: OutputOption,
+    pack: PackOption = "home",
+    language: LanguageOption = "auto",
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a recording of a person aloud.
+
+    JSON keys: transcript, language, confidence, words (w, start, end, p), attributes (snr_db, rate, pitch_hz), act,
+    state (intent, slots), tool_calls (name, arguments, result), reply, style (emotion, speed), audio (path,
+    sample_rate, seconds), timings_ms (listen, think, speak_first, total).
+    """
+    from step_audio_mini.model import StepAudio2Mini
+
+    sound_file.check_writable(output)
+    turn = StepAudio2Mini.from_pretrained(weights).talk(sound, pack, language_of(language))
+    sound_file.write(output, turn.audio.samples, turn.audio.sample_rate)
+    if as_json:
+        out.show_json(out.turn_json(turn, output))
+        return
+    audio, ms = out.audio_json(turn.audio, output), out.timings(turn)
+    first = ms["listen"] + ms["think"] + ms["speak_first"]
+    spoken = f"{audio['path']}   ({audio['seconds']} s; began {first} ms of processor time after the end of speech)"
+    out.show([*out.hearing_lines(turn.hearing), *out.decision_lines(turn.decision), ("spoken", spoken)])

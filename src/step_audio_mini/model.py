@@ -1,0 +1,250 @@
+"""StepAudio2Mini: ears, mind and voice as one object. Read this page first: it is the way of a sound."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from step_audio_mini.audio import file as sound_file
+from step_audio_mini.audio.array import as_batch, as_samples
+from step_audio_mini.errors import UserError
+from step_audio_mini.types import (
+    SAMPLE_RATE,
+    AudioChunk,
+    Decision,
+    Event,
+    Hearing,
+    Hypothesis,
+    Language,
+    Samples,
+    Style,
+    Turn,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+LanguageChoice = Literal["auto", "zh", "en"]
+MAX_TEXT = 10_000
+"""Characters that are spoken in one go: some twelve minutes."""
+
+
+class EarStream(Protocol):
+    """The ears of one turn."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the person has stopped speaking."""
+
+    def accept(self, samples: Samples) -> None:
+        """Take the next samples, (n,) at 16 kHz."""
+
+    def partial(self) -> Hypothesis:
+        """What is understood so far."""
+
+    def finish(self) -> Hearing:
+        """What was understood. The stream is used up."""
+
+
+class Mind(Protocol):
+    """One dialogue inside a loaded pack."""
+
+    def decide(self, hearing: Hearing) -> Decision:
+        """Understand, run tools and fill the reply; the dialogue moves on."""
+
+
+class Voice(Protocol):
+    """The mouth."""
+
+    def stream(self, text: str, language: Language, style: Style) -> Iterator[AudioChunk]:
+        """Speak, clause by clause."""
+
+
+class Rooms(Protocol):
+    """Makes the three parts; what they share is loaded when first needed."""
+
+    def ears(self, pack: str | Path, language: LanguageChoice) -> EarStream:
+        """Ears for one turn, with the pack's sentences as context."""
+
+    def mind(self, pack: str | Path, language: LanguageChoice) -> Mind:
+        """A fresh dialogue inside a pack."""
+
+    def voice(self) -> Voice:
+        """The mouth."""
+
+
+class StepAudio2Mini:
+    """Speech in, sensible speech out.
+
+    Sound is a file of any kind, or an array at 16 kHz of floats within ±1 or of signed integers. `pack` names a
+    scenario or a folder with a pack.yaml. With `language` "auto" the answer is in the language heard.
+    """
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    @classmethod
+    def from_pretrained(cls, name_or_folder: str | Path = "step-audio-2-mini") -> StepAudio2Mini:
+        """Open the weights that come with the package, or a folder of weights."""
+        raise NotImplementedError
+
+    def talk(
+        self,
+        sound: str | Path | ArrayLike,
+        pack: str | Path = "home",
+        language: LanguageChoice = "auto",
+        mind: Mind | None = None,
+    ) -> Turn:
+        """Hear one turn, whatever its pauses, and answer it. `mind` continues a dialogue of `open_dialogue`."""
+        mind = mind or self.open_dialogue(pack, language)
+        ears = self._rooms.ears(pack, language)
+        for block in _blocks(sound):
+            ears.accept(block)
+        watch = _Stopwatch()
+        with watch("listen"):
+            hearing = ears.finish()
+        *_, last = self._answer(hearing, mind, watch)
+        turn: Turn = last.data
+        return turn
+
+    def stream(
+        self, chunks: Iterable[ArrayLike], pack: str | Path = "home", language: LanguageChoice = "auto"
+    ) -> Iterator[Event]:
+        """Hear sound as it comes and answer turn after turn, in one dialogue.
+
+        Events and their data: "partial" Hypothesis, "end_of_turn" Hearing, "tool_call" ToolCall, "decision" Decision,
+        "audio" AudioChunk, "turn" Turn. Silence between turns is no turn.
+        """
+        mind, sound = self.open_dialogue(pack, language), map(as_samples, chunks)
+        answered, more = False, True
+        while more:
+            ears, watch = self._rooms.ears(pack, language), _Stopwatch()
+            more = yield from _hear(ears, sound)
+            with watch("listen"):
+                hearing = ears.finish()
+            if hearing.nbest or not (more or answered):
+                yield from self._answer(hearing, mind, watch)
+                answered = True
+
+    def generate(self, x: Any, match_length: bool = False, pack: str | Path = "home") -> Any:
+        """Answer each sound of a batch: (n,) or (B, n) in, (m,) or (B, m) out, shorter answers padded with zeros.
+
+        A torch tensor gives a tensor on the same device, an array gives an array (float32). With `match_length` the
+        answers are cut or padded to m = n.
+        """
+        tensor = type(x).__module__.partition(".")[0] == "torch"
+        batch = as_batch(x.detach().cpu().numpy() if tensor else x)
+        answers = [self.talk(sound, pack).audio.samples for sound in batch]
+        length = batch.shape[1] if match_length else max(map(len, answers), default=0)
+        out = np.zeros((len(batch), length), np.float32)
+        for row, answer in zip(out, answers, strict=True):
+            row[: len(answer)] = answer[:length]
+        out = out.reshape(*np.shape(x)[:-1], length)
+        if not tensor:
+            return out
+        import torch
+
+        return torch.from_numpy(out).to(x.device)
+
+    def listen(
+        self, sound: str | Path | ArrayLike, pack: str | Path = "home", language: LanguageChoice = "auto"
+    ) -> Hearing:
+        """What is said in a sound of one turn."""
+        ears = self._rooms.ears(pack, language)
+        for block in _blocks(sound):
+            ears.accept(block)
+        return ears.finish()
+
+    def open_dialogue(self, pack: str | Path = "home", language: LanguageChoice = "auto") -> Mind:
+        """A fresh dialogue: `decide` takes one turn after another."""
+        if language not in ("auto", "zh", "en"):
+            raise UserError(f"no language {language!r}; use auto, zh or en")
+        return self._rooms.mind(pack, language)
+
+    def speak(self, text: str, language: LanguageChoice = "auto", style: Style | None = None) -> AudioChunk:
+        """Say a text, digits and all."""
+        if len(text) > MAX_TEXT:
+            raise UserError(f"the text has {len(text)} characters; at most {MAX_TEXT} are spoken in one go")
+        chosen: Language = language if language != "auto" else "zh" if any("一" <= c <= "鿿" for c in text) else "en"
+        chunks = [c.samples for c in self._rooms.voice().stream(text, chosen, style or Style())]
+        if not chunks:
+            raise UserError("the text holds nothing that can be spoken; give words in Mandarin or English")
+        return AudioChunk(np.concatenate(chunks))
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The whole as a torch module, (B, n) to (B, m), for pipelines in torch. It answers; it does not train."""
+        import torch
+
+        generate = self.generate
+
+        class Module(torch.nn.Module):
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                answer: torch.Tensor = generate(x)
+                return answer
+
+        return Module()
+
+    def _answer(self, hearing: Hearing, mind: Mind, watch: _Stopwatch) -> Iterator[Event]:
+        yield Event("end_of_turn", hearing)
+        with watch("think"):
+            decision = mind.decide(hearing)
+        yield from (Event("tool_call", call) for call in decision.tool_calls)
+        yield Event("decision", decision)
+        spoken: list[Samples] = []
+        chunks = self._rooms.voice().stream(decision.reply, decision.language, decision.style)
+        while True:
+            with watch("speak" if spoken else "speak_first"):
+                chunk = next(chunks, None)
+            if chunk is None:
+                break
+            spoken.append(chunk.samples)
+            yield Event("audio", chunk)
+        total = sum(watch.ms.values())
+        timings = {name: watch.ms[name] for name in ("listen", "think", "speak_first")} | {"total": total}
+        yield Event("turn", Turn(hearing, decision, AudioChunk(np.concatenate(spoken)), timings))
+
+
+class _Stopwatch:
+    """Processor milliseconds by name, without what a caller does between two events."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.process_time()
+        yield
+        self.ms[name] = self.ms.get(name, 0.0) + 1000 * (time.process_time() - start)
+
+
+def _hear(ears: EarStream, sound: Iterator[Samples]) -> Generator[Event, None, bool]:
+    """Feed the ears until the turn ends; whether there may be more sound after it."""
+    before = ""
+    for samples in sound:
+        ears.accept(samples)
+        if (partial := ears.partial()).text != before:
+            before = partial.text
+            yield Event("partial", partial)
+        if ears.ended:
+            return True
+    return False
+
+
+def _blocks(sound: str | Path | ArrayLike) -> Iterator[Samples]:
+    if isinstance(sound, str | Path):
+        return sound_file.blocks(sound)
+    samples = as_samples(sound)
+    if not len(samples):
+        raise UserError("the sound holds no samples; give at least one")
+    if len(samples) > sound_file.MAX_SECONDS * SAMPLE_RATE:
+        raise UserError(
+            f"the sound lasts {len(samples) / SAMPLE_RATE:.0f} s; a turn lasts {sound_file.MAX_SECONDS:g} s"
+        )
+    return iter([samples])
