@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 @pytest.fixture(scope="module")
 def ears() -> Ears:
     torch.manual_seed(0)
-    return Ears(EarsConfig(units=11, dimension=32, layers=3, heads=2, kernel=5, left=12, drop=0.0)).eval()
+    return Ears(EarsConfig(units=11, dimension=32, layers=3, heads=2, kernel=5, left=12)).eval()
 
 
 @given(chunk=st.integers(1, 9), chunks=st.integers(1, 9), seed=st.integers(0, 99))

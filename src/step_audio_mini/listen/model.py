@@ -35,7 +35,6 @@ class EarsConfig:
     """Encoder frames the causal convolution sees."""
     left: int = 64
     """Encoder frames of attention before the chunk (2.56 s)."""
-    drop: float = 0.1
 
     @classmethod
     def of_size(cls, units: int, size: int) -> EarsConfig:
@@ -53,7 +52,7 @@ class Ears(nn.Module):
         self.subsample = nn.ModuleList([nn.Conv1d(MELS, D, 3, 2), nn.Conv1d(D, D, 3, 2)])
         self.project = nn.Linear(D, D)
         self.blocks = nn.ModuleList(
-            ConformerBlock(D, config.heads, config.expansion, config.kernel, config.drop) for _ in range(config.layers)
+            ConformerBlock(D, config.heads, config.expansion, config.kernel) for _ in range(config.layers)
         )
         self.middle_head = nn.Linear(D, config.units)
         self.head = nn.Linear(D, config.units)

@@ -43,7 +43,7 @@ class CausalConvolution(nn.Module):
 class ConformerBlock(nn.Module):
     """Half feed-forward, attention, convolution, half feed-forward, norm."""
 
-    def __init__(self, dimension: int, heads: int, expansion: int, kernel: int, drop: float) -> None:
+    def __init__(self, dimension: int, heads: int, expansion: int, kernel: int) -> None:
         super().__init__()
         self.first = FeedForward(dimension, expansion)
         self.norm = nn.LayerNorm(dimension)
@@ -51,16 +51,15 @@ class ConformerBlock(nn.Module):
         self.convolution = CausalConvolution(dimension, kernel)
         self.second = FeedForward(dimension, expansion)
         self.final = nn.LayerNorm(dimension)
-        self.drop = nn.Dropout(drop)
 
     def forward(
         self, x: Tensor, mask: Tensor, attention_cache: Tensor | None, convolution_cache: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """x: (B, T, D); mask, caches as in the parts. Returns x, keys and values (B, P + T, 2 D), convolution cache."""
-        x = x + 0.5 * self.drop(self.first(x))
+        x = x + 0.5 * self.first(x)
         attended, memory = self.attention(self.norm(x), mask, attention_cache)
-        x = x + self.drop(attended)
+        x = x + attended
         convolved, convolution_cache = self.convolution(x, convolution_cache)
-        x = x + self.drop(convolved)
-        x = x + 0.5 * self.drop(self.second(x))
+        x = x + convolved
+        x = x + 0.5 * self.second(x)
         return self.final(x), memory, convolution_cache
