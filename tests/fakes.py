@@ -64,16 +64,16 @@ class FakeEars:
 
 
 class FakeMind:
-    """Counts turns; switches a light when it hears anything."""
+    """Switches a light when it hears anything; a dialogue is a list of its turns."""
 
-    def __init__(self) -> None:
-        self.turns = 0
+    def dialogue(self, language: Language | None = None) -> list[Hearing]:
+        return []
 
-    def decide(self, hearing: Hearing) -> Decision:
-        self.turns += 1
+    def decide(self, hearing: Hearing, dialogue: list[Hearing]) -> Decision:
+        dialogue.append(hearing)
         if not hearing.nbest:
             return Decision("not_understood", DialogueState(), (), "I did not catch that.", "en", Style(), 0.0)
-        call = ToolCall("HassTurnOn", {"name": "light"}, {"state": "on", "turn": self.turns})
+        call = ToolCall("HassTurnOn", {"name": "light"}, {"state": "on", "turn": len(dialogue)})
         state = DialogueState("HassTurnOn", {"name": "light"})
         return Decision("request", state, (call,), "The light is on. Anything else?", "en", Style(), 0.8)
 
@@ -97,7 +97,7 @@ class FakeRooms:
         self.asked.append((str(pack), language))
         return FakeEars(self.script)
 
-    def mind(self, pack: str | Path, language: LanguageChoice) -> FakeMind:
+    def mind(self, pack: str | Path) -> FakeMind:
         return FakeMind()
 
     def voice(self) -> FakeVoice:

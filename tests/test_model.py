@@ -55,8 +55,8 @@ def test_silence_gets_a_spoken_answer(model: StepAudio2Mini) -> None:
 
 
 def test_a_dialogue_goes_on_over_calls(model: StepAudio2Mini) -> None:
-    mind = model.open_dialogue()
-    results = [model.talk(speech(), mind=mind).decision.tool_calls[0].result for _ in range(3)]
+    dialogue = model.open_dialogue()
+    results = [model.talk(speech(), dialogue=dialogue).decision.tool_calls[0].result for _ in range(3)]
     assert [r and r["turn"] for r in results] == [1, 2, 3]
 
 

@@ -53,9 +53,12 @@ class EarStream(Protocol):
 
 
 class Mind(Protocol):
-    """One dialogue inside a loaded pack."""
+    """A loaded pack; what one conversation remembers is its dialogue."""
 
-    def decide(self, hearing: Hearing) -> Decision:
+    def dialogue(self, language: Language | None = None) -> Any:
+        """A new conversation."""
+
+    def decide(self, hearing: Hearing, dialogue: Any) -> Decision:
         """Understand, run tools and fill the reply; the dialogue moves on."""
 
 
@@ -67,13 +70,13 @@ class Voice(Protocol):
 
 
 class Rooms(Protocol):
-    """Makes the three parts; what they share is loaded when first needed."""
+    """Where the three parts come from; whatever is heavy is loaded when first needed, and once."""
 
     def ears(self, pack: str | Path, language: LanguageChoice) -> EarStream:
         """Ears for one turn, with the pack's sentences as context."""
 
-    def mind(self, pack: str | Path, language: LanguageChoice) -> Mind:
-        """A fresh dialogue inside a pack."""
+    def mind(self, pack: str | Path) -> Mind:
+        """The mind with a pack."""
 
     def voice(self) -> Voice:
         """The mouth."""
@@ -90,8 +93,13 @@ class StepAudio2Mini:
         self._rooms = rooms
 
     @classmethod
-    def from_pretrained(cls, name_or_folder: str | Path = "step-audio-2-mini") -> StepAudio2Mini:
-        """Open the weights that come with the package, or a folder of weights."""
+    def from_pretrained(
+        cls, name_or_folder: str | Path = "step-audio-2-mini", *, state: Path | None = None
+    ) -> StepAudio2Mini:
+        """Open the weights that come with the package, or a folder of weights.
+
+        `state`: file in which the shipped tools (a simulated home, timers) remember; None forgets them at the end.
+        """
         raise NotImplementedError
 
     def talk(
@@ -99,17 +107,16 @@ class StepAudio2Mini:
         sound: str | Path | ArrayLike,
         pack: str | Path = "home",
         language: LanguageChoice = "auto",
-        mind: Mind | None = None,
+        dialogue: Any = None,
     ) -> Turn:
-        """Hear one turn, whatever its pauses, and answer it. `mind` continues a dialogue of `open_dialogue`."""
-        mind = mind or self.open_dialogue(pack, language)
-        ears = self._rooms.ears(pack, language)
+        """Hear one turn, whatever its pauses, and answer it. `dialogue`, of `open_dialogue`, remembers turns before."""
+        dialogue = self.open_dialogue(pack, language) if dialogue is None else dialogue
+        ears, watch = self._rooms.ears(pack, language), _Stopwatch()
         for block in _blocks(sound):
             ears.accept(block)
-        watch = _Stopwatch()
         with watch("listen"):
             hearing = ears.finish()
-        *_, last = self._answer(hearing, mind, watch)
+        *_, last = self._answer(hearing, self._rooms.mind(pack), dialogue, watch)
         turn: Turn = last.data
         return turn
 
@@ -121,15 +128,15 @@ class StepAudio2Mini:
         Events and their data: "partial" Hypothesis, "end_of_turn" Hearing, "tool_call" ToolCall, "decision" Decision,
         "audio" AudioChunk, "turn" Turn. Silence between turns is no turn.
         """
-        mind, sound = self.open_dialogue(pack, language), map(as_samples, chunks)
-        answered, more = False, True
+        mind, dialogue = self._rooms.mind(pack), self.open_dialogue(pack, language)
+        sound, answered, more = map(as_samples, chunks), False, True
         while more:
             ears, watch = self._rooms.ears(pack, language), _Stopwatch()
             more = yield from _hear(ears, sound)
             with watch("listen"):
                 hearing = ears.finish()
             if hearing.nbest or not (more or answered):
-                yield from self._answer(hearing, mind, watch)
+                yield from self._answer(hearing, mind, dialogue, watch)
                 answered = True
 
     def generate(self, x: Any, match_length: bool = False, pack: str | Path = "home") -> Any:
@@ -161,11 +168,15 @@ class StepAudio2Mini:
             ears.accept(block)
         return ears.finish()
 
-    def open_dialogue(self, pack: str | Path = "home", language: LanguageChoice = "auto") -> Mind:
-        """A fresh dialogue: `decide` takes one turn after another."""
+    def think(self, hearing: Hearing, pack: str | Path = "home", dialogue: Any = None) -> Decision:
+        """What to do about what was heard; tools are run."""
+        return self._rooms.mind(pack).decide(hearing, self.open_dialogue(pack) if dialogue is None else dialogue)
+
+    def open_dialogue(self, pack: str | Path = "home", language: LanguageChoice = "auto") -> Any:
+        """A conversation's memory, for a pack; silence is answered in `language` until something was understood."""
         if language not in ("auto", "zh", "en"):
-            raise UserError(f"no language {language!r}; use auto, zh or en")
-        return self._rooms.mind(pack, language)
+            raise UserError(f"no language {language!r}; use auto, zh or en", code="unknown_language")
+        return self._rooms.mind(pack).dialogue(None if language == "auto" else language)
 
     def speak(self, text: str, language: LanguageChoice = "auto", style: Style | None = None) -> AudioChunk:
         """Say a text, digits and all."""
@@ -191,10 +202,10 @@ class StepAudio2Mini:
 
         return Module()
 
-    def _answer(self, hearing: Hearing, mind: Mind, watch: _Stopwatch) -> Iterator[Event]:
+    def _answer(self, hearing: Hearing, mind: Mind, dialogue: Any, watch: _Stopwatch) -> Iterator[Event]:
         yield Event("end_of_turn", hearing)
         with watch("think"):
-            decision = mind.decide(hearing)
+            decision = mind.decide(hearing, dialogue)
         yield from (Event("tool_call", call) for call in decision.tool_calls)
         yield Event("decision", decision)
         spoken: list[Samples] = []

@@ -31,9 +31,10 @@ def talk(
     sample_rate, seconds), timings_ms (listen, think, speak_first, total).
     """
     from step_audio_mini.model import StepAudio2Mini
+    from step_audio_mini.think.store import default_path
 
     sound_file.check_writable(output)
-    turn = StepAudio2Mini.from_pretrained(weights).talk(sound, pack, language_of(language))
+    turn = StepAudio2Mini.from_pretrained(weights, state=default_path()).talk(sound, pack, language_of(language))
     sound_file.write(output, turn.audio.samples, turn.audio.sample_rate)
     if as_json:
         out.show_json(out.turn_json(turn, output))
