@@ -31,7 +31,10 @@ def blocks(path: str | Path, max_seconds: float = MAX_SECONDS) -> Iterator[Sampl
                 f"{path} lasts {file.frames / file.samplerate:.0f} s; a turn lasts {max_seconds:g} s at most, "
                 "so cut it into single turns"
             )
-        resampler = Resampler(file.samplerate)
+        try:
+            resampler = Resampler(file.samplerate)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
         done = 0
         while len(block := _decode(file, path)):
             _check_finite(block, path, done / file.samplerate)
