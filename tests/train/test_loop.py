@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 
 from step_audio_mini.errors import UserError  # noqa: E402
-from step_audio_mini.train.loop import LoopConfig, Trainer, learning_rate, read_log, with_settings  # noqa: E402
+from step_audio_mini.train.loop import LoopConfig, Trainer, learning_rate, read_log  # noqa: E402
 
 pytestmark = pytest.mark.unit
 
@@ -75,14 +75,6 @@ def test_rate_rises_then_falls() -> None:
     assert rates.index(max(rates)) in (4, 5) and rates[-1] < 0.03 * max(rates) and rates[0] < rates[3]
     late = replace(CONFIG, decay=0.2)
     assert learning_rate(late, 90) == CONFIG.rate > learning_rate(late, 110) > learning_rate(late, 119)
-
-
-def test_settings_are_checked() -> None:
-    assert with_settings(CONFIG, {"rate": "0.5", "bf16": "true"}).rate == 0.5
-    with pytest.raises(UserError, match="known: steps"):
-        with_settings(CONFIG, {"speed": "1"})
-    with pytest.raises(UserError, match="not a int"):
-        with_settings(CONFIG, {"steps": "many"})
 
 
 def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:

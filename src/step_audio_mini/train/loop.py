@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -131,6 +131,16 @@ class Trainer:
             self.save()
         return self.last_evaluation()
 
+    def start_from(self, run: Path) -> None:
+        """Take the averaged weights of another run (next stage, fine-tuning); the optimiser starts afresh."""
+        try:
+            state = torch.load(run / "checkpoint.pt", map_location=self.device, weights_only=True)
+            self.model.load_state_dict(state["averaged"])
+        except (OSError, KeyError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"cannot start from {run}: {reason}; give the folder of a run of the same size") from None
+        self.averaged = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+
     def evaluate(self) -> dict[str, float]:
         """Dev figures of the averaged weights, named `dev_*`."""
         with self.averaged_weights(), torch.no_grad():
@@ -235,32 +245,12 @@ class _Swapped:
         self._model.train()
 
 
-def start_from(model: nn.Module, checkpoint: Path) -> None:
-    """Load the averaged weights of another run into a model of the same shape (fine-tuning, next stage)."""
-    model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"])
-
-
 def read_log(folder: Path) -> Iterator[dict[str, Any]]:
     """Rows of a run's log, oldest first."""
     path = folder / "log.jsonl"
     if path.exists():
         for line in path.read_text().splitlines():
             yield json.loads(line)
-
-
-def with_settings(config: LoopConfig, settings: dict[str, str]) -> LoopConfig:
-    """The config with `key=value` settings applied; an unknown key or a bad value is the user's to mend."""
-    known = {f.name: f for f in fields(config)}
-    values = asdict(config)
-    for key, text in settings.items():
-        if key not in known:
-            raise UserError(f"unknown setting '{key}'; known: {', '.join(known)}")
-        kind = type(values[key])
-        try:
-            values[key] = text.lower() in ("1", "true", "yes") if kind is bool else kind(text)
-        except ValueError:
-            raise UserError(f"setting {key}={text} is not a {kind.__name__}; mend the value") from None
-    return LoopConfig(**values)
 
 
 def _decay_groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from step_audio_mini.errors import UserError
 from step_audio_mini.listen.model import STRIDE, Ears, EarsConfig
 from step_audio_mini.text.lexicon import Lexicon, transcript_units
 from step_audio_mini.text.phones import UNITS
+from step_audio_mini.train.loop import LoopConfig
 
 CLEAN_PACKS = ("kathleen", "aishell_sample", "libri")
 """Few speakers, good microphones: what leads off the all-blank plateau."""
@@ -203,3 +205,25 @@ def stage_of(name: str, cache: Cache) -> Stage:
         packs = tuple(sorted({clip.pack for clip in cache.clips}))
         return Stage(packs, 10_000, strength=0.6, ramp=2_000)
     raise UserError(f"unknown stage '{name}'; use {' or '.join(STAGES)}")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be set of the ears beside the loop."""
+
+    stage: str = "all"
+    """`clean` first (some 1,300 steps), then `all`, started from it."""
+    size: int = 192
+    """Width of the encoder, a multiple of 64: the one dial."""
+    lexicon: str = ""
+    """English pronunciations, a file of word TAB phones."""
+
+
+LOOP = LoopConfig(steps=40_000, rate=1e-3, warmup=300, clip=2.0, ema=0.998)
+
+
+def make(data: Path, options: Options) -> EarsRecipe:
+    """The recipe over a cache folder."""
+    cache = Cache.open(data)
+    lexicon = Lexicon.load(Path(options.lexicon))
+    return EarsRecipe(cache, lexicon, stage_of(options.stage, cache), size=options.size)
