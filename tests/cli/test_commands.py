@@ -124,7 +124,7 @@ def test_no_traceback_reaches_a_user(run: Run, monkeypatch: pytest.MonkeyPatch) 
     def broken(asked: str) -> None:
         raise ValueError("a long\nstory")
 
-    monkeypatch.setattr(command_line, "_app", broken)
+    monkeypatch.setattr(command_line, "app_of", broken)
     done = run("talk")
     assert done.code == 1
     assert done.err.startswith("step-audio: unexpected ValueError: a long story; our fault, please report it")
@@ -138,7 +138,7 @@ def test_ctrl_c_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(asked: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "_app", stopped)
+    monkeypatch.setattr(command_line, "app_of", stopped)
     done = run("talk")
     assert (done.code, done.err) == (130, "step-audio: stopped\n")
 
@@ -147,6 +147,6 @@ def test_a_user_error_is_one_line_and_exit_code_2(run: Run, monkeypatch: pytest.
     def wrong(asked: str) -> None:
         raise UserError("this\nis wrong; do that")
 
-    monkeypatch.setattr(command_line, "_app", wrong)
+    monkeypatch.setattr(command_line, "app_of", wrong)
     done = run("talk")
     assert (done.code, done.err) == (2, "step-audio: this is wrong; do that\n")

@@ -29,10 +29,13 @@ COMMANDS = {
     "evaluate": "Measure a part of the model, or the whole.",
     "bench": "Measure speed and memory.",
 }
-EXTRA_OF = {"torch": "train", "onnx": "train", "scipy": "train", "matplotlib": "train", "pyworld": "pitch"} | {
-    "jiwer": "evaluate",
-    "pocketsphinx": "evaluate",
+_PACKAGES = {
+    "train": ("torch", "onnx", "onnxscript", "scipy", "matplotlib"),
+    "pitch": ("pyworld",),
+    "evaluate": ("jiwer", "pocketsphinx"),
+    "prepare": ("cn2an", "opencc", "pypinyin_dict", "ToJyutping", "pyroomacoustics"),
 }
+EXTRA_OF = {package: extra for extra, packages in _PACKAGES.items() for package in packages}
 """Package -> the extra that brings it."""
 
 
@@ -63,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _call(arguments: Sequence[str]) -> int:
-    return int(_app(_command(arguments))(list(arguments), prog_name="step-audio", standalone_mode=False) or 0)
+    return int(app_of(_command(arguments))(list(arguments), prog_name="step-audio", standalone_mode=False) or 0)
 
 
 def _explain(error: BaseException, command: str) -> tuple[str, int]:
@@ -81,7 +84,7 @@ def _explain(error: BaseException, command: str) -> tuple[str, int]:
     return f"unexpected {what}; our fault, please report it (STEP_AUDIO_DEBUG=1 shows where it came from)", 1
 
 
-def _app(asked: str) -> typer.Typer:
+def app_of(asked: str) -> typer.Typer:
     """The command line with one command imported and the others named."""
     app = typer.Typer(
         name="step-audio",

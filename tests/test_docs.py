@@ -1,0 +1,79 @@
+"""Every command and every Python snippet of the documents runs; those that train or measure for long are read only."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from step_audio_mini.cli import main as command_line
+from step_audio_mini.runtime.manifest import built_in_folder
+
+pytestmark = pytest.mark.golden
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
+SHORT = {"talk", "listen", "think", "speak", "doctor"}
+OTHER_PROGRAMS = ("./dev ", "pip install ", "git clone ", "cd ", "python demo.py ", "python3 -m venv ")
+needs_weights = pytest.mark.skipif(
+    not (built_in_folder() / "manifest.json").exists(), reason="no weights in this checkout"
+)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """(document, block) of every fenced block in a language."""
+    return [(d.name, m[2]) for d in DOCUMENTS for m in FENCE.finditer(d.read_text("utf-8")) if m[1] == language]
+
+
+def commands() -> list[str]:
+    """Every command line, continued lines joined, comments and assignments in front cut off."""
+    lines = [line.strip() for _, block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in dict.fromkeys(lines) if line and not line.startswith("#")]
+
+
+OURS = [line for line in commands() if line.startswith("step-audio ")]
+
+
+def test_the_documents_name_no_unknown_program() -> None:
+    assert commands()
+    for line in commands():
+        assert line.startswith(("step-audio ", *OTHER_PROGRAMS)), line
+
+
+@needs_weights
+@pytest.mark.parametrize("line", [line for line in OURS if shlex.split(line)[1] in SHORT])
+def test_a_command_runs(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STEP_AUDIO_STATE", str(tmp_path / "state.sqlite"))
+    assert command_line.main(shlex.split(line, comments=True)[1:]) == 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("line", [line for line in OURS if shlex.split(line)[1] not in SHORT])
+def test_a_long_command_is_one_that_can_be_read(line: str) -> None:
+    from typer.main import get_command
+
+    arguments = shlex.split(line, comments=True)[1:]
+    command = get_command(command_line.app_of(arguments[0]))
+    while arguments:
+        context = command.make_context("step-audio", list(arguments))
+        if not hasattr(command, "resolve_command"):
+            break
+        _, command, arguments = command.resolve_command(context, [*context._protected_args, *context.args])
+
+
+@needs_weights
+def test_the_python_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    monkeypatch.chdir(tmp_path)
+    for document in DOCUMENTS:
+        code = "\n".join(block for name, block in blocks("python") if name == document.name)
+        if "import torch" in code:
+            pytest.importorskip("torch")
+        exec(compile(code, document.name, "exec"), {})
