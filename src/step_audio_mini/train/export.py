@@ -98,6 +98,17 @@ def quantise(graph: bytes, operators: Sequence[str] = ("MatMul",)) -> bytes:
         return target.read_bytes()
 
 
+def load_averaged(module: nn.Module, run: Path) -> None:
+    """Give a module the averaged weights of a training run."""
+    try:
+        state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(
+            f"no training run in {run} ({error.strerror}); give a folder made by step-audio train"
+        ) from None
+    module.load_state_dict(state["averaged"])
+
+
 def parameter_count(module: nn.Module) -> int:
     """Trained numbers of a module, shared ones once."""
     return sum(p.numel() for p in module.parameters())

@@ -1,13 +1,33 @@
-"""Ears from checkpoint to graph: float, half-stored or INT8, with the facts a recogniser needs."""
+"""Ears from a training run to a part of the weights: float graph, INT8 matrices, the facts a recogniser needs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 
 from step_audio_mini.listen.model import MELS, STRIDE, Ears, EarsStep
-from step_audio_mini.train.export import Signature, export_graph
+from step_audio_mini.runtime.manifest import Weights
+from step_audio_mini.text.phones import UNITS
+from step_audio_mini.train.export import (
+    Signature,
+    add_part,
+    export_graph,
+    half_storage,
+    load_averaged,
+    parameter_count,
+    quantise,
+)
+from step_audio_mini.train.provenance import provenance
+from step_audio_mini.train.recipes.ears import EarsRecipe
+
+STORAGE: Mapping[str, Callable[[bytes], bytes]] = {
+    "float": bytes,
+    "half": half_storage,
+    "int8": lambda graph: half_storage(quantise(graph)),
+}
+"""How the matrices are stored: what dev error each costs is measured before one is chosen."""
 
 
 def ears_graph(ears: Ears, units: Sequence[str]) -> bytes:
@@ -29,3 +49,13 @@ def ears_graph(ears: Ears, units: Sequence[str]) -> bytes:
     }
     example = (torch.zeros(2, 8 * STRIDE, MELS), *(ears.init_state(2)[name] for name in names))
     return export_graph(EarsStep(ears), example, Signature(inputs, outputs, free), facts)
+
+
+def export_ears(recipe: EarsRecipe, run: Path, folder: Path, storage: str, command: str) -> Weights:
+    """Put the averaged weights of a run into a folder of weights."""
+    ears = recipe.build()
+    assert isinstance(ears, Ears)
+    load_averaged(ears, run)
+    training = provenance((item.clip for item in recipe.clips), recipe.cache.clips, command)
+    content = STORAGE[storage](ears_graph(ears, UNITS))
+    return add_part(folder, "ears", content, parameters=parameter_count(ears), training=training)
