@@ -1,0 +1,180 @@
+"""Tiny graphs with the names and states of the real ones: the API runs without trained weights, in milliseconds.
+
+The ears hear whistles: every unit of the alphabet is a pair of tones (`whistle`), everything else is blank. The mind
+takes the first choice that its grammar allows. The voice hums for 50 ms a phone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper, parser
+
+from step_audio_mini.audio.features import mel_filters
+from step_audio_mini.runtime.session import FACTS
+from step_audio_mini.speak.frontend import ENDS, SYMBOLS, TONES
+from step_audio_mini.text.phones import UNITS
+from step_audio_mini.think.alphabet import SYMBOLS as MIND_SYMBOLS
+from step_audio_mini.types import Samples
+
+BANDS = range(26, 80, 2)
+"""Mel bands that whistles use: wide enough for one tone each, far enough apart not to be confused."""
+PAIRS = list(combinations(BANDS, 2))[:: max(1, 351 // len(UNITS))][: len(UNITS)]
+"""The two bands of each unit; the first, the blank's, is not used."""
+D, LEFT, KERNEL = 192, 8, 5
+
+
+def graph(text: str, weights: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> bytes:
+    """ONNX bytes of a graph in ONNX's text syntax, its weights by name and its facts."""
+    model = parser.parse_model('<ir_version: 8, opset_import: ["" : 17]>\n' + text)
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in weights.items())
+    model.metadata_props.add(key=FACTS, value=json.dumps(dict(facts)))
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+@cache
+def ears() -> bytes:
+    """`ears`: frames (B, T, 80) -> log_probs (B, T / 4, V), vectors (B, T / 4, 192), five caches."""
+    to_units = np.zeros((80, len(UNITS)), np.float32)
+    for unit, pair in enumerate(PAIRS):
+        to_units[pair, unit] = 4.0
+    to_units[:, 0] = 0.0
+    to_units[list(BANDS), 0] = 0.4  # noise, which fills all bands, is blank
+    bias = np.zeros(len(UNITS), np.float32)
+    bias[0] = 14.0
+    state = f"""float[B,1,80] in_cache_mel, float[B,1,{D}] in_cache_half, float[B,1,{LEFT},{2 * D}] in_cache_attention,
+        float[B,1,{KERNEL - 1},{D}] in_cache_convolution, int64[B] in_cache_valid"""
+    text = f"""
+    ears (float[B,T,80] frames, {state})
+        => (float[B,C,V] log_probs, float[B,C,{D}] vectors, {state.replace("in_", "out_")}) {{
+        quarter = Slice(frames, one, last, one, four)
+        logits = MatMul(quarter, to_units)
+        biased = Add(logits, bias)
+        log_probs = LogSoftmax<axis = -1>(biased)
+        vectors = MatMul(quarter, to_vectors)
+        out_cache_mel = Slice(frames, end, last, one, one)
+        out_cache_half = Slice(vectors, end, last, one, one)
+        out_cache_attention = Identity(in_cache_attention)
+        out_cache_convolution = Identity(in_cache_convolution)
+        out_cache_valid = Add(in_cache_valid, one)
+    }}"""
+    weights = {"to_units": to_units, "bias": bias, "to_vectors": np.full((80, D), 0.01, np.float32)}
+    weights |= {"one": np.array([1]), "four": np.array([4]), "end": np.array([-1]), "last": np.array([2**31])}
+    facts = {"part": "ears", "units": list(UNITS), "dimension": D, "stride": 4, "left": LEFT, "chunk": [4, 8, 16]}
+    return graph(text, weights, facts)
+
+
+def whistle(units: Sequence[str], each: float = 0.12, gap: float = 0.08) -> Samples:
+    """What the tiny ears hear as these units, with half a second of silence on both sides."""
+    centres = (mel_filters() * np.arange(257)[:, None]).sum(0) / mel_filters().sum(0) * 16_000 / 512
+    t = np.arange(round(16_000 * each)) / 16_000
+    quiet = np.zeros(round(16_000 * gap))
+    out = [np.zeros(8_000)]
+    for unit in units:
+        low, high = centres[list(PAIRS[UNITS.index(unit)])]
+        tones = np.sin(2 * np.pi * low * t) + np.sin(2 * np.pi * high * t)
+        out += [0.3 * np.hanning(len(t)) ** 0.25 * tones, quiet]
+    return np.concatenate([*out, np.zeros(8_000)]).astype(np.float32)
+
+
+@cache
+def acoustic() -> bytes:
+    """`acoustic`: ids (B, N) of a clause, voice and speed (B,) -> mel (B, T, 80), f0 (B, T), durations (B, N)."""
+    text = """
+    acoustic (int64[B,N] phones, int64[B,N] tones, int64[B,N] marks, int64[B,N] ends, int64[B] voice, float[B] speed)
+        => (float[B,T,80] mel, float[B,T] f0, int64[B,N] durations) {
+        there = Greater(phones, nothing)
+        count = Cast<to = 7>(there)
+        durations = Mul(count, five)
+        size = Shape(phones)
+        frames = Mul(size, times)
+        f0 = Expand(pitch, frames)
+        columns = Concat<axis = 0>(frames, eighty)
+        mel = Expand(level, columns)
+        unread = Concat<axis = 0>(tones, marks, ends)
+        unread_too = Add(speed, zero)
+    }"""
+    weights: dict[str, NDArray[Any]] = {
+        "nothing": np.array(0), "five": np.array(5), "times": np.array([1, 5]), "eighty": np.array([80]),
+        "pitch": np.array(140, np.float32), "level": np.array(0.5, np.float32), "zero": np.array(0, np.float32),
+    }  # fmt: skip
+    voices = [{"name": "hum", "language": "en"}, {"name": "heng", "language": "zh"}]
+    return graph(text, weights, {"symbols": SYMBOLS, "tones": TONES, "ends": ENDS, "voices": voices})
+
+
+@cache
+def vocoder() -> bytes:
+    """`vocoder`: mel (B, t, 80), pitch (B, t, 2), source (B, t, 2, 241, 2) -> spectrum (B, t, 241, 2), three caches."""
+    state = "float[B,2,82] in_cache_frames, float[B,0,2,241,2] in_cache_source, float[B,1,2,8] in_cache_past"
+    text = f"""
+    vocoder (float[B,t,80] mel, float[B,t,2] pitch, float[B,t,2,241,2] source, {state})
+        => (float[B,t,241,2] spectrum, {state.replace("in_", "out_")}) {{
+        harmonics = Gather<axis = 2>(source, first)
+        spectrum = Mul(harmonics, gain)
+        both = Concat<axis = 2>(mel, pitch)
+        longer = Concat<axis = 1>(in_cache_frames, both)
+        out_cache_frames = Slice(longer, end, last, one, step)
+        out_cache_source = Identity(in_cache_source)
+        out_cache_past = Identity(in_cache_past)
+    }}"""
+    weights: dict[str, NDArray[Any]] = {
+        "first": np.array(0), "gain": np.array(0.02, np.float32), "end": np.array([-2]), "last": np.array([2**31]),
+        "one": np.array([1]), "step": np.array([1]),
+    }  # fmt: skip
+    return graph(text, weights, {"part": "vocoder", "ahead": 0, "hop": 160, "span": 480, "sample_rate": 16_000})
+
+
+@cache
+def mind_encoder() -> bytes:
+    """`mind_encoder`: a reading of T positions and M items -> a memory of C = symbols + M + T equal candidates."""
+    text = """
+    mind_encoder (int64[1,T] pieces, int64[1,T] symbols, int64[1,T] items, int64[1,T] segments, int64[1,T] confidences,
+        int64[1,T] languages, float[1,2,T,S] spots, int64[M,L] descriptions, float[1,N,192] vectors, float[1,2] snr)
+        => (float[1,C,4] candidates) {
+        read = Shape<start = 1>(pieces)
+        described = Shape<end = 1>(descriptions)
+        count = Add(read, described)
+        all = Add(count, fixed)
+        size = Concat<axis = 0>(one, all, four)
+        candidates = Expand(zero, size)
+    }"""
+    weights: dict[str, NDArray[Any]] = {
+        "fixed": np.array([len(MIND_SYMBOLS)]), "one": np.array([1]), "four": np.array([4]),
+        "zero": np.array(0, np.float32),
+    }  # fmt: skip
+    facts = {"symbols": list(MIND_SYMBOLS), "decoder_layers": 1, "width": 4, "ears": D}
+    return graph(text, weights, facts)
+
+
+@cache
+def mind_decoder() -> bytes:
+    """`mind_decoder`: candidates, previous and roles (1, Q), own cache -> scores (1, Q, C) that fall with the index."""
+    text = """
+    mind_decoder (float[1,C,4] candidates, int64[1,Q] previous, int64[1,Q] roles, float[1,2,1,P,4] in_cache_own)
+        => (float[1,Q,C] scores, float[1,2,1,R,4] out_cache_own) {
+        choices = Shape<start = 1, end = 2>(candidates)
+        many = Squeeze(choices)
+        order = Range(zero, many, one)
+        falling = Cast<to = 1>(order)
+        steep = Mul(falling, slope)
+        asked = Shape(previous)
+        size = Concat<axis = 0>(asked, choices)
+        scores = Expand(steep, size)
+        length = Shape<start = 1>(previous)
+        grown = Concat<axis = 0>(head, length, width)
+        fresh = Expand(nought, grown)
+        out_cache_own = Concat<axis = 3>(in_cache_own, fresh)
+    }"""
+    weights: dict[str, NDArray[Any]] = {
+        "zero": np.array(0), "one": np.array(1), "slope": np.array(-10, np.float32), "head": np.array([1, 2, 1]),
+        "width": np.array([4]), "nought": np.array(0, np.float32),
+    }  # fmt: skip
+    return graph(text, weights, {})
