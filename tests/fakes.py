@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from step_audio_mini.audio.level import rms, snr_db
-from step_audio_mini.model import LanguageChoice
+from step_audio_mini.model import LanguageChoice, Packs
 from step_audio_mini.types import (
     Attributes,
     AudioChunk,
@@ -91,13 +90,13 @@ class FakeRooms:
     """The three fakes; remembers what was asked for."""
 
     def __init__(self, script: str = "turn on the light") -> None:
-        self.script, self.asked = script, list[tuple[str, str]]()
+        self.script, self.asked = script, list[tuple[Packs, str]]()
 
-    def ears(self, pack: str | Path, language: LanguageChoice) -> FakeEars:
-        self.asked.append((str(pack), language))
+    def ears(self, pack: Packs, language: LanguageChoice) -> FakeEars:
+        self.asked.append((pack, language))
         return FakeEars(self.script)
 
-    def mind(self, pack: str | Path) -> FakeMind:
+    def mind(self, pack: Packs) -> FakeMind:
         return FakeMind()
 
     def voice(self) -> FakeVoice:

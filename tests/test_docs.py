@@ -68,6 +68,16 @@ def test_a_long_command_is_one_that_can_be_read(line: str) -> None:
         _, command, arguments = command.resolve_command(context, [*context._protected_args, *context.args])
 
 
+def test_the_pack_that_is_shown_is_a_pack(tmp_path: Path) -> None:
+    from step_audio_mini.think.pack_file import load_pack
+
+    shown = blocks("yaml")
+    assert shown
+    for _, text in shown:
+        (tmp_path / "pack.yaml").write_text(text, encoding="utf-8")
+        assert load_pack(tmp_path).intents
+
+
 @needs_weights
 def test_the_python_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")

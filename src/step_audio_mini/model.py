@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -23,6 +23,7 @@ from step_audio_mini.types import (
     Hypothesis,
     Language,
     Samples,
+    SlotValue,
     Style,
     Turn,
 )
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import torch
 
 LanguageChoice = Literal["auto", "zh", "en"]
+Packs = str | Path | Sequence[str | Path]
+"""A scenario by its name, a folder with a pack.yaml, or several of them."""
 MAX_TEXT = 10_000
 """Characters that are spoken in one go: some twelve minutes."""
 
@@ -72,10 +75,10 @@ class Voice(Protocol):
 class Rooms(Protocol):
     """Where the three parts come from; whatever is heavy is loaded when first needed, and once."""
 
-    def ears(self, pack: str | Path, language: LanguageChoice) -> EarStream:
+    def ears(self, pack: Packs, language: LanguageChoice) -> EarStream:
         """Ears for one turn, with the pack's sentences as context."""
 
-    def mind(self, pack: str | Path) -> Mind:
+    def mind(self, pack: Packs) -> Mind:
         """The mind with a pack."""
 
     def voice(self) -> Voice:
@@ -94,18 +97,23 @@ class StepAudio2Mini:
 
     @classmethod
     def from_pretrained(
-        cls, name_or_folder: str | Path = "step-audio-2-mini", *, state: Path | None = None
+        cls,
+        name_or_folder: str | Path = "step-audio-2-mini",
+        *,
+        tools: Mapping[str, Callable[[Mapping[str, SlotValue]], Mapping[str, Any]]] | None = None,
+        state: Path | None = None,
     ) -> StepAudio2Mini:
         """Open the weights that come with the package, or a folder of weights.
 
-        `state`: file in which the shipped tools (a simulated home, timers) remember; None forgets them at the end.
+        `tools`: functions by tool name, beside those of the shipped packs. `state`: file in which the shipped ones (a
+        simulated home, timers) remember; without it they forget at the end.
         """
         raise NotImplementedError
 
     def talk(
         self,
         sound: str | Path | ArrayLike,
-        pack: str | Path = "home",
+        pack: Packs = "home",
         language: LanguageChoice = "auto",
         dialogue: Any = None,
     ) -> Turn:
@@ -121,7 +129,7 @@ class StepAudio2Mini:
         return turn
 
     def stream(
-        self, chunks: Iterable[ArrayLike], pack: str | Path = "home", language: LanguageChoice = "auto"
+        self, chunks: Iterable[ArrayLike], pack: Packs = "home", language: LanguageChoice = "auto"
     ) -> Iterator[Event]:
         """Hear sound as it comes and answer turn after turn, in one dialogue.
 
@@ -139,7 +147,7 @@ class StepAudio2Mini:
                 yield from self._answer(hearing, mind, dialogue, watch)
                 answered = True
 
-    def generate(self, x: Any, match_length: bool = False, pack: str | Path = "home") -> Any:
+    def generate(self, x: Any, match_length: bool = False, pack: Packs = "home") -> Any:
         """Answer each sound of a batch: (n,) or (B, n) in, (m,) or (B, m) out, shorter answers padded with zeros.
 
         A torch tensor gives a tensor on the same device, an array gives an array (float32). With `match_length` the
@@ -159,20 +167,18 @@ class StepAudio2Mini:
 
         return torch.from_numpy(out).to(x.device)
 
-    def listen(
-        self, sound: str | Path | ArrayLike, pack: str | Path = "home", language: LanguageChoice = "auto"
-    ) -> Hearing:
+    def listen(self, sound: str | Path | ArrayLike, pack: Packs = "home", language: LanguageChoice = "auto") -> Hearing:
         """What is said in a sound of one turn."""
         ears = self._rooms.ears(pack, language)
         for block in _blocks(sound):
             ears.accept(block)
         return ears.finish()
 
-    def think(self, hearing: Hearing, pack: str | Path = "home", dialogue: Any = None) -> Decision:
+    def think(self, hearing: Hearing, pack: Packs = "home", dialogue: Any = None) -> Decision:
         """What to do about what was heard; tools are run."""
         return self._rooms.mind(pack).decide(hearing, self.open_dialogue(pack) if dialogue is None else dialogue)
 
-    def open_dialogue(self, pack: str | Path = "home", language: LanguageChoice = "auto") -> Any:
+    def open_dialogue(self, pack: Packs = "home", language: LanguageChoice = "auto") -> Any:
         """A conversation's memory, for a pack; silence is answered in `language` until something was understood."""
         if language not in ("auto", "zh", "en"):
             raise UserError(f"no language {language!r}; use auto, zh or en", code="unknown_language")

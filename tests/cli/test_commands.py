@@ -27,7 +27,7 @@ def question(tmp_path: Path) -> Path:
 
 
 def test_talk_prints_the_documented_keys(run: Run, rooms: FakeRooms, question: Path) -> None:
-    done = run("talk", question, "-o", "out.wav", "--json", "--pack", "coffee", "--language", "en")
+    done = run("talk", question, "-o", "out.wav", "--json", "-p", "coffee", "-p", "home", "-l", "en")
     assert (done.code, done.err) == (0, "")
     content = json.loads(done.out)
     assert list(content) == [
@@ -45,7 +45,7 @@ def test_talk_prints_the_documented_keys(run: Run, rooms: FakeRooms, question: P
     assert content["audio"] == {"path": "out.wav", "sample_rate": 16_000, "seconds": 0.6}
     assert set(content["timings_ms"]) == {"listen", "think", "speak_first", "total"}
     assert sf.info("out.wav").frames == 9_600
-    assert rooms.asked == [("coffee", "en")]
+    assert rooms.asked == [(["coffee", "home"], "en")]
 
 
 def test_talk_tells_people_what_happened(run: Run, rooms: FakeRooms, question: Path) -> None:

@@ -11,12 +11,13 @@ from step_audio_mini.cli.options import (
     SoundArgument,
     WeightsOption,
     language_of,
+    packs_of,
 )
 
 
 def listen(
     sound: SoundArgument,
-    pack: PackOption = "home",
+    pack: PackOption = None,
     language: LanguageOption = "auto",
     weights: WeightsOption = BUILT_IN,
     as_json: JsonOption = False,
@@ -28,7 +29,7 @@ def listen(
     """
     from step_audio_mini.model import StepAudio2Mini
 
-    hearing = StepAudio2Mini.from_pretrained(weights).listen(sound, pack, language_of(language))
+    hearing = StepAudio2Mini.from_pretrained(weights).listen(sound, packs_of(pack), language_of(language))
     if as_json:
         out.show_json(out.hearing_json(hearing))
     else:

@@ -10,7 +10,10 @@ import typer
 from step_audio_mini.errors import UserError
 from step_audio_mini.model import LanguageChoice
 
-PackOption = Annotated[str, typer.Option("--pack", "-p", help="Scenario, or a folder with a pack.yaml.")]
+PackOption = Annotated[
+    list[str] | None,
+    typer.Option("--pack", "-p", help="Scenario, or a folder with a pack.yaml; may be given again (default: home)."),
+]
 LanguageOption = Annotated[str, typer.Option("--language", "-l", metavar="[auto|zh|en]", help="Language spoken.")]
 WeightsOption = Annotated[str, typer.Option("--weights", metavar="NAME|FOLDER", help="Weights of the model.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
@@ -25,3 +28,8 @@ def language_of(option: str) -> LanguageChoice:
     if option not in ("auto", "zh", "en"):
         raise UserError(f"no language {option!r}; use auto, zh or en", code="unknown_language")
     return cast(LanguageChoice, option)
+
+
+def packs_of(option: list[str] | None) -> list[str]:
+    """The packs of --pack."""
+    return option or ["home"]

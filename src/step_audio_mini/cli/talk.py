@@ -13,13 +13,14 @@ from step_audio_mini.cli.options import (
     SoundArgument,
     WeightsOption,
     language_of,
+    packs_of,
 )
 
 
 def talk(
     sound: SoundArgument,
     output: OutputOption,
-    pack: PackOption = "home",
+    pack: PackOption = None,
     language: LanguageOption = "auto",
     weights: WeightsOption = BUILT_IN,
     as_json: JsonOption = False,
@@ -34,7 +35,9 @@ def talk(
     from step_audio_mini.think.store import default_path
 
     sound_file.check_writable(output)
-    turn = StepAudio2Mini.from_pretrained(weights, state=default_path()).talk(sound, pack, language_of(language))
+    turn = StepAudio2Mini.from_pretrained(weights, state=default_path()).talk(
+        sound, packs_of(pack), language_of(language)
+    )
     sound_file.write(output, turn.audio.samples, turn.audio.sample_rate)
     if as_json:
         out.show_json(out.turn_json(turn, output))

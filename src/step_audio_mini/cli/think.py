@@ -10,7 +10,15 @@ import numpy as np
 import typer
 
 from step_audio_mini.cli import output as out
-from step_audio_mini.cli.options import BUILT_IN, JsonOption, LanguageOption, PackOption, WeightsOption, language_of
+from step_audio_mini.cli.options import (
+    BUILT_IN,
+    JsonOption,
+    LanguageOption,
+    PackOption,
+    WeightsOption,
+    language_of,
+    packs_of,
+)
 from step_audio_mini.errors import UserError
 from step_audio_mini.types import Attributes, Hearing, Hypothesis, Word
 
@@ -23,7 +31,7 @@ def think(
         list[str],
         typer.Argument(metavar="WORDS...", help="What was said, a turn each; or the JSON of `listen`; - for stdin."),
     ],
-    pack: PackOption = "home",
+    pack: PackOption = None,
     language: LanguageOption = "auto",
     weights: WeightsOption = BUILT_IN,
     as_json: JsonOption = False,
@@ -38,9 +46,9 @@ def think(
 
     hearings = [_heard(turn) for turn in words]
     model = StepAudio2Mini.from_pretrained(weights, state=default_path())
-    dialogue = model.open_dialogue(pack, language_of(language))
+    dialogue = model.open_dialogue(packs_of(pack), language_of(language))
     for hearing in hearings:
-        decision = model.think(hearing, pack, dialogue)
+        decision = model.think(hearing, packs_of(pack), dialogue)
         if as_json:
             out.show_json(out.decision_json(decision))
         else:

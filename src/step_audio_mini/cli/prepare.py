@@ -1,0 +1,101 @@
+"""`step-audio prepare`: clones of public repositories in, packs out; packs in, what training reads out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from step_audio_mini.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def prepare(
+    mirror: Annotated[Path | None, typer.Option(help="folder of clones, each at DIR/<owner>+<name>")] = None,
+    packs: Annotated[str, typer.Option(help="packs to make, separated by commas; without it they are listed")] = "",
+    out: Annotated[Path | None, typer.Option(help="folder of the packs that are made")] = None,
+    sources: Annotated[list[Path] | None, typer.Option("--from", help="folder of packs; a later one replaces")] = None,
+    cache: Annotated[Path | None, typer.Option(help="decode packs into this folder, for training")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="pack a part of the cache into this folder")] = None,
+    max_mb: Annotated[float, typer.Option(help="size of the bundle in megabytes")] = 60.0,
+    kbps: Annotated[float, typer.Option(help="write Opus at this rate (small, slow); 0 writes FLAC")] = 0.0,
+) -> None:
+    """Make packs from clones, a cache from packs, a bundle from a cache; each step alone or in one go.
+
+    An interrupted run leaves no half pack, and the same command goes on where it stopped.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, stderr=True)
+    if not (mirror or cache or bundle):
+        _list(Console(highlight=False))
+        return
+    if mirror:
+        _make(mirror, packs, out, kbps, console)
+    if cache and (sources or out):
+        _cache([*(sources or []), *([out] if out else [])], cache, console)
+    if bundle:
+        _bundle(cache, bundle, max_mb, kbps, console)
+
+
+def _list(console: Console) -> None:
+    """Print the packs that can be made and what each needs."""
+    from step_audio_mini.data.makers.catalogue import MAKERS
+
+    for maker in MAKERS.values():
+        console.print(f"{maker.name}: {maker.what}. {maker.licence or 'licence of each clip in its manifest'}")
+        for repository in maker.repositories:
+            console.print(f"    git clone https://github.com/{repository} DIR/{repository.replace('/', '+')}")
+
+
+def _make(mirror: Path, packs: str, out: Path | None, kbps: float, console: Console) -> None:
+    from step_audio_mini.data.makers.catalogue import find
+    from step_audio_mini.data.makers.maker import make
+
+    names = [name.strip() for name in packs.split(",") if name.strip()]
+    if not names or out is None:
+        raise UserError("--mirror needs --packs NAMES and --out DIR; `step-audio prepare` alone lists the packs")
+    for maker in find(names):
+        with console.status(maker.name):
+            folder, draft = make(maker, mirror, out, kbps)
+        left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(draft.dropped.items()))
+        hours = sum(row["seconds"] for row in draft.rows) / 3600
+        console.print(
+            f"{folder}: {len(draft.rows)} clips, {hours:.2f} h" + (f"; left out: {left_out}" * bool(left_out))
+        )
+
+
+def _cache(sources: list[Path], cache: Path, console: Console) -> None:
+    from rich.progress import Progress
+
+    from step_audio_mini.data.cache import build_cache
+    from step_audio_mini.data.packs import check_replacement, find_packs, read_manifest
+
+    packs: dict[str, Path] = {}
+    for source in sources:
+        found = find_packs([source])
+        for name in packs.keys() & found.keys():
+            check_replacement(read_manifest(packs[name]), read_manifest(found[name]))
+        packs |= found
+    if not packs:
+        raise UserError(
+            f"no packs in {', '.join(map(str, sources))}; make some with --mirror DIR --packs NAMES --out DIR"
+        )
+    with Progress(console=console) as progress:
+        tasks = {name: progress.add_task(name, total=None) for name in packs}
+        build_cache(
+            packs.values(), cache, lambda name, done, total: progress.update(tasks[name], completed=done, total=total)
+        )
+
+
+def _bundle(cache: Path | None, bundle: Path, max_mb: float, kbps: float, console: Console) -> None:
+    from step_audio_mini.data.bundle import write_bundle
+    from step_audio_mini.data.cache import Cache
+
+    if cache is None:
+        raise UserError("--bundle needs --cache DIR, the cache to take clips from")
+    clips, seconds = write_bundle(Cache.open(cache), bundle, max_mb, kbps)
+    console.print(f"{bundle}: {clips} clips, {seconds / 3600:.2f} h")
