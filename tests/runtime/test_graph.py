@@ -93,3 +93,10 @@ def test_weights_folder_names_what_is_missing_or_damaged(tmp_path: Path, content
 def test_garbage_is_no_graph() -> None:
     with pytest.raises(UserError, match=r"ears.onnx is not a usable graph"):
         Graph(b"not a graph", "ears.onnx")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "parts": {"ears": {"files": 1}}}'])
+def test_a_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match=r"manifest\.json cannot be read"):
+        Weights.open(tmp_path)

@@ -47,13 +47,13 @@ class Weights:
         path = folder / "manifest.json"
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            if content["format"] != FORMAT:
+                raise UserError(f"weights manifest {path} has format {content['format']}, this version reads {FORMAT}")
+            return cls(folder, {name: Part(**fields) for name, fields in content["parts"].items()})
+        except (FileNotFoundError, NotADirectoryError):
             raise UserError(f"no weights at {folder}; give '{BUILT_IN}' or a folder with manifest.json") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"weights manifest {path} cannot be read ({error}); install the package again") from None
-        if content.get("format") != FORMAT:
-            raise UserError(f"weights manifest {path} has format {content.get('format')}, this version reads {FORMAT}")
-        return cls(folder, {name: Part(**fields) for name, fields in content["parts"].items()})
 
     def read(self, name: str) -> bytes:
         """The checked bytes of a part; UserError names a missing or damaged file."""
