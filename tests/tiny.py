@@ -138,17 +138,25 @@ def mind_encoder() -> bytes:
     text = """
     mind_encoder (int64[1,T] pieces, int64[1,T] symbols, int64[1,T] items, int64[1,T] segments, int64[1,T] confidences,
         int64[1,T] languages, float[1,2,T,S] spots, int64[M,L] descriptions, float[1,N,192] vectors, float[1,2] snr)
-        => (float[1,C,4] candidates) {
+        => (float[1,C,4] candidates, float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound,
+            float[1,1] gate) {
         read = Shape<start = 1>(pieces)
         described = Shape<end = 1>(descriptions)
         count = Add(read, described)
         all = Add(count, fixed)
         size = Concat<axis = 0>(one, all, four)
         candidates = Expand(zero, size)
+        keys = Identity(candidates)
+        words_size = Concat<axis = 0>(head, read, four)
+        words = Expand(zero, words_size)
+        peaks = Shape<start = 1, end = 2>(vectors)
+        sound_size = Concat<axis = 0>(head, peaks, four)
+        sound = Expand(zero, sound_size)
+        gate = Slice(snr, nought, one, one)
     }"""
     weights: dict[str, NDArray[Any]] = {
-        "fixed": np.array([len(MIND_SYMBOLS)]), "one": np.array([1]), "four": np.array([4]),
-        "zero": np.array(0, np.float32),
+        "fixed": np.array([len(MIND_SYMBOLS)]), "one": np.array([1]), "four": np.array([4]), "nought": np.array([0]),
+        "zero": np.array(0, np.float32), "head": np.array([1, 2, 1]),
     }  # fmt: skip
     facts = {"symbols": list(MIND_SYMBOLS), "decoder_layers": 1, "width": 4, "ears": D}
     return graph(text, weights, facts)
@@ -158,7 +166,8 @@ def mind_encoder() -> bytes:
 def mind_decoder() -> bytes:
     """`mind_decoder`: candidates, previous and roles (1, Q), own cache -> scores (1, Q, C) that fall with the index."""
     text = """
-    mind_decoder (float[1,C,4] candidates, int64[1,Q] previous, int64[1,Q] roles, float[1,2,1,P,4] in_cache_own)
+    mind_decoder (int64[1,Q] previous, int64[1,Q] roles, float[1,2,1,P,4] in_cache_own, float[1,C,4] candidates,
+        float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound, float[1,1] gate)
         => (float[1,Q,C] scores, float[1,2,1,R,4] out_cache_own) {
         choices = Shape<start = 1, end = 2>(candidates)
         many = Squeeze(choices)
