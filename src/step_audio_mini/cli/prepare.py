@@ -29,9 +29,9 @@ def prepare(
     """
     from rich.console import Console
 
-    console = Console(highlight=False, stderr=True)
+    console = Console(highlight=False, stderr=True, soft_wrap=True)
     if not (mirror or cache or bundle):
-        _list(Console(highlight=False))
+        _list(Console(highlight=False, soft_wrap=True))
         return
     if mirror:
         _make(mirror, packs, out, kbps, console)

@@ -28,12 +28,8 @@ class PocketSphinx:
     name = "pocketsphinx"
 
     def __init__(self) -> None:
-        try:
-            from pocketsphinx import Decoder
-        except ImportError as missing:
-            raise UserError(
-                "pocketsphinx is missing; install the extra: pip install step-audio-mini[evaluate]"
-            ) from missing
+        from pocketsphinx import Decoder
+
         self._decoder = Decoder(samprate=16000, loglevel="FATAL")
         self._fresh = self._decoder.get_cmn()
 

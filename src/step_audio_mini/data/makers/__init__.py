@@ -1,0 +1,1 @@
+"""Makes packs from clones of public repositories, one module a family of sources."""

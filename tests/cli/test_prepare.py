@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from step_audio_mini.cli.main import main
+from step_audio_mini.data.cache import Cache
+from step_audio_mini.data.packs import read_manifest
+from tests.data.makers.clones import clone, sound
+
+pytestmark = pytest.mark.unit
+
+
+def gsc3(mirror: Path) -> None:
+    content = {f"data/bed/{n:08x}_nohash_0.wav": sound(seed=n) for n in range(4)}
+    clone(mirror, "manashmandal/DeadSimpleSpeechRecognizer", content)
+
+
+def test_clones_to_bundle_in_one_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gsc3(tmp_path / "m")
+    places = {name: str(tmp_path / name) for name in ("m", "packs", "cache", "bundle")}
+    command = ["prepare", "--mirror", places["m"], "--packs", "gsc3", "--out", places["packs"]]
+    assert main([*command, "--cache", places["cache"], "--bundle", places["bundle"], "--max-mb", "1"]) == 0
+    assert "4 clips" in capsys.readouterr().err
+    assert len(Cache.open(tmp_path / "cache").clips) == 4
+    train = [clip for clip in read_manifest(tmp_path / "packs" / "gsc3") if clip.split != "test"]
+    assert len(read_manifest(tmp_path / "bundle" / "gsc3")) == len(train)
+    assert main(["prepare", "--from", places["bundle"], "--cache", str(tmp_path / "other")]) == 0
+
+
+def test_packs_are_listed_with_what_they_need(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare"]) == 0
+    printed = capsys.readouterr().out
+    assert "kathleen:" in printed
+    assert "git clone https://github.com/cmusphinx/an4" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--mirror", "x"], "--packs"),
+        (["--mirror", "x", "--packs", "moon", "--out", "y"], "unknown pack moon"),
+        (["--mirror", "{tmp}", "--packs", "an4", "--out", "{tmp}/y"], "git clone"),
+        (["--from", "{tmp}/none", "--cache", "{tmp}/c"], "no folder"),
+        (["--from", "{tmp}", "--cache", "{tmp}/c"], "no packs"),
+        (["--bundle", "{tmp}/b"], "--cache"),
+        (["--bundle", "{tmp}/b", "--cache", "{tmp}/c"], "no cache"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    filled = [argument.format(tmp=tmp_path) for argument in arguments]
+    assert main(["prepare", *filled]) == 2
+    printed = capsys.readouterr().err.strip()
+    assert line in printed
+    assert "\n" not in printed
