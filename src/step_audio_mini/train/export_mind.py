@@ -1,0 +1,92 @@
+"""The mind from checkpoint to graphs: encoder and decoder with facts that their loader checks, in half precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from step_audio_mini.runtime.manifest import Weights
+from step_audio_mini.think.alphabet import SYMBOLS
+from step_audio_mini.think.model import Memory, MindNet
+from step_audio_mini.train.export import Signature, add_part, export_graph, half_storage, parameter_count
+
+ENCODER_INPUTS = (
+    "pieces",
+    "symbols",
+    "items",
+    "segments",
+    "confidences",
+    "languages",
+    "spots",
+    "descriptions",
+    "vectors",
+    "snr",
+)
+MEMORY = ("candidates", "keys", "words", "sound", "gate")
+
+
+class EncoderGraph(nn.Module):
+    """`MindNet.encode` with tensors in a fixed order, batch of one."""
+
+    def __init__(self, net: MindNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Inputs as ENCODER_INPUTS, outputs as MEMORY."""
+        memory = self.net.encode(dict(zip(ENCODER_INPUTS, inputs, strict=True)))
+        return tuple(getattr(memory, name) for name in MEMORY)
+
+
+class DecoderGraph(nn.Module):
+    """`MindNet.decode` with its memory as tensors."""
+
+    def __init__(self, net: MindNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, previous: Tensor, roles: Tensor, cache: Tensor, *memory: Tensor) -> tuple[Tensor, Tensor]:
+        """previous, roles: (1, Q); cache: (L, 2, 1, P, D); memory as MEMORY."""
+        return self.net.decode(Memory(*memory), previous, roles, cache)
+
+
+def mind_graphs(net: MindNet) -> tuple[bytes, bytes]:
+    """Float graphs of the encoder and the decoder; lengths, slots and items are free axes."""
+    facts = {"part": "mind", "symbols": list(SYMBOLS), **net.config.facts()}
+    example = _example(net)
+    free: dict[str, dict[int, str]] = {name: {1: "length"} for name in ENCODER_INPUTS[:6]}
+    free |= {"spots": {2: "length", 3: "slots"}, "descriptions": {0: "items", 1: "described"}, "vectors": {1: "peaks"}}
+    shapes = {"candidates": {1: "candidates"}, "keys": {1: "candidates"}, "words": {3: "length"}, "sound": {3: "peaks"}}
+    encoder = export_graph(EncoderGraph(net), example, Signature(ENCODER_INPUTS, MEMORY, free | shapes), facts)
+    with torch.no_grad():
+        memory = EncoderGraph(net)(*example)
+    steps = torch.zeros(1, 2, dtype=torch.long)
+    names = ("previous", "roles", "in_cache_own", *MEMORY)
+    grown = {"scores": {1: "steps", 2: "candidates"}, "out_cache_own": {3: "written"}}
+    free = {"previous": {1: "steps"}, "roles": {1: "steps"}, "in_cache_own": {3: "past"}} | shapes | grown
+    cache = torch.zeros(net.config.decoder_layers, 2, 1, 3, net.config.width)
+    signature = Signature(names, ("scores", "out_cache_own"), free)
+    return encoder, export_graph(DecoderGraph(net), (steps, steps, cache, *memory), signature, facts)
+
+
+def _example(net: MindNet) -> tuple[Tensor, ...]:
+    numbers = [torch.ones(1, 7, dtype=torch.long) for _ in ENCODER_INPUTS[:6]]
+    numbers[2] = torch.zeros(1, 7, dtype=torch.long)
+    return (
+        *numbers, torch.zeros(1, 2, 7, 3), torch.ones(5, 4, dtype=torch.long), torch.zeros(1, 2, net.config.ears),
+        torch.zeros(1, 2),
+    )  # fmt: skip
+
+
+def add_mind(folder: Path, net: MindNet, pieces: bytes, about: Mapping[str, Any]) -> Weights:
+    """Put the mind's three parts into a folder of weights; `about`: training and quality of the manifest."""
+    encoder, decoder = mind_graphs(net)
+    shared = sum(p.numel() for p in net.decoder.parameters())
+    counts = {"mind_encoder": parameter_count(net) - shared, "mind_decoder": shared}
+    for name, graph in (("mind_encoder", encoder), ("mind_decoder", decoder)):
+        add_part(folder, name, half_storage(graph), parameters=counts[name], facts=net.config.facts(), **about)
+    return add_part(folder, "mind_pieces", pieces, suffix="model", training=about.get("training", {}))

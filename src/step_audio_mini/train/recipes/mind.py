@@ -1,0 +1,191 @@
+"""The recipe `mind`: learns to understand from generated dialogues that look as if the ears had heard them.
+
+The acoustic stream stays closed here (no vectors); the recipe `join` opens it on real recordings.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from step_audio_mini.think.alphabet import Role
+from step_audio_mini.think.model import MindConfig, MindNet
+from step_audio_mini.think.pack import Pack, Value, join
+from step_audio_mini.think.pack_file import load_pack
+from step_audio_mini.think.reading import Reader, SentencePieces
+from step_audio_mini.train.confusion import Confusion, confusion_from_lexicons
+from step_audio_mini.train.dialogues import Person
+from step_audio_mini.train.mindbatch import Example, MindBatch, collate, example
+from step_audio_mini.train.mindtexts import MindTexts
+
+# weight of a wrong choice: state and call decide what happens, style only colours it
+_WEIGHT = {Role.STYLE: 0.2, Role.REPLY: 0.2}
+
+
+@dataclass(frozen=True)
+class MindData:
+    """Where the mind's training data comes from."""
+
+    texts: Path
+    """Folder of the text packs (lm_text, msbot, nlu_en, lex_en, lex_zh)."""
+    pieces: Path
+    """The sub-word model (`train_pieces` makes it)."""
+    packs: tuple[str, ...] = ("home", "clock-weather", "coffee")
+    mixtures: tuple[tuple[str, ...], ...] = (("home",), ("clock-weather",), ("coffee",), ("home", "clock-weather"))
+    shares: tuple[float, ...] = (0.36, 0.22, 0.17, 0.25)
+    homes: int = 12
+    """Variants of each mixture whose open lists hold invented names."""
+
+
+class Setting:
+    """One pack as one simulated household has it: its reader and its people, in one split."""
+
+    def __init__(self, pack: Pack, pieces: SentencePieces, texts: MindTexts) -> None:
+        self.person = Person(pack, texts.split, texts.messages, texts.elsewhere)
+        self.reader = Reader(pack, self.person.phrases.values, pieces)
+
+
+class MindRecipe:
+    """Batches of generated turns, all choices at once (teacher forcing), cross-entropy over what the grammar allows."""
+
+    name = "mind"
+
+    def __init__(self, data: MindData, *, seed: int = 1, width: int = 192, turns: int = 48, ears: int = 192) -> None:
+        self.data, self.seed, self.turns = data, seed, turns
+        self.pieces = SentencePieces(data.pieces.read_bytes())
+        self.config = MindConfig(pieces=len(self.pieces), width=width, ears=ears)
+        self._texts = MindTexts(data.texts, "train")
+
+    def build(self) -> nn.Module:
+        """A fresh network."""
+        return MindNet(self.config)
+
+    @cached_property
+    def confusion(self) -> Confusion:
+        """The channel; its words are those of the packs."""
+        rng = random.Random(self.seed)
+        setting = Setting(join([load_pack(p) for p in self.data.packs]), self.pieces, self._texts)
+        words = {u for _ in range(6000) for t in setting.person.dialogue(rng)[:1] for u in t.said.units}
+        return confusion_from_lexicons(self.data.texts, words)
+
+    @cached_property
+    def settings(self) -> list[list[Setting]]:
+        """For each mixture the shipped pack, then its variants."""
+        rng = random.Random(self.seed)
+        made = []
+        for mixture in self.data.mixtures:
+            pack = join([load_pack(name) for name in mixture])
+            variants = (
+                [invented(pack, self._texts, rng) for _ in range(self.data.homes)] if "coffee" not in mixture else []
+            )
+            made.append([Setting(p, self.pieces, self._texts) for p in (pack, *variants)])
+        return made
+
+    def batch(self, step: int) -> MindBatch:
+        """The turns of a step: one mixture, its households mixed half and half shipped and invented."""
+        rng = random.Random(f"{self.seed} {step}")
+        settings = rng.choices(self.settings, self.data.shares)[0]
+        examples: list[Example] = []
+        while len(examples) < self.turns:
+            setting = settings[0] if rng.random() < 0.5 else rng.choice(settings)
+            for turn in setting.person.dialogue(rng):
+                examples.append(example(turn, setting.reader, self.confusion, rng))
+        return collate(examples[: self.turns], settings[0].reader, self.config.ears)
+
+    def loss(self, model: nn.Module, batch: MindBatch) -> tuple[Tensor, dict[str, float]]:
+        """Mean cross-entropy of the free choices."""
+        assert isinstance(model, MindNet)
+        scores = choice_scores(model, batch)
+        nats = functional.cross_entropy(
+            scores.flatten(0, 1), batch.targets.flatten(), ignore_index=-100, reduction="none"
+        )
+        weights = torch.tensor([_WEIGHT.get(role, 1.0) for role in Role])[batch.roles.flatten()]
+        weights = weights * (batch.targets.flatten() >= 0)
+        right = (scores.argmax(-1) == batch.targets).flatten()[batch.targets.flatten() >= 0]
+        return (nats * weights).sum() / weights.sum(), {"right": float(right.float().mean())}
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Choices of held-out phrasings and values, teacher-forced: nats, then shares of right choices by role."""
+        assert isinstance(model, MindNet)
+        figures: dict[str, float] = {"nats": 0.0}
+        count: dict[str, list[float]] = {}
+        for batch in self.dev:
+            loss, _ = self.loss(model, batch)
+            figures["nats"] += float(loss) / len(self.dev)
+            right = choice_scores(model, batch).argmax(-1) == batch.targets
+            for role in Role:
+                told = right[(batch.roles == role) & (batch.targets >= 0)]
+                count.setdefault(role.name.lower(), []).extend(told.float().tolist())
+        return figures | {name: sum(v) / len(v) for name, v in count.items() if v}
+
+    @cached_property
+    def dev(self) -> Sequence[MindBatch]:
+        """Fixed batches of the dev split, through the channel."""
+        texts = MindTexts(self.data.texts, "dev")
+        batches = []
+        for number, mixture in enumerate(self.data.mixtures):
+            setting = Setting(join([load_pack(name) for name in mixture]), self.pieces, texts)
+            rng = random.Random(1000 + number)
+            examples: list[Example] = []
+            while len(examples) < 80:
+                examples += [example(t, setting.reader, self.confusion, rng) for t in setting.person.dialogue(rng)]
+            batches.append(collate(examples[:80], setting.reader, self.config.ears))
+        return batches
+
+
+def choice_scores(model: MindNet, batch: MindBatch) -> Tensor:
+    """(B, Q, C) scores with what the grammar forbids at -1e4."""
+    memory = model.encode(batch.inputs)
+    cache = model.empty_cache(len(batch.previous)).to(batch.previous.device)
+    scores, _ = model.decode(memory, batch.previous, batch.roles, cache)
+    return scores.masked_fill(~batch.allowed, -1e4)
+
+
+def invented(pack: Pack, texts: MindTexts, rng: random.Random) -> Pack:
+    """The same pack in another household: every list that users own holds invented names."""
+    values = {}
+    for name, kind in pack.types.items():
+        if kind.kind != "list" or not kind.open:
+            continue
+        forms = {language: texts.names(language, rng, 16) for language in pack.languages}
+        kept = [v for v in kind.values if rng.random() < 0.3]
+        values[name] = kept + [
+            Value(
+                value=f"v{i}",
+                en=[forms["en"][i]] if "en" in forms else [],
+                zh=[forms["zh"][i]] if "zh" in forms else [],
+            )
+            for i in range(rng.randint(6, 16))
+        ]
+    return pack.with_values(values)
+
+
+def train_pieces(data: MindData, size: int = 4500, seed: int = 1) -> bytes:
+    """A sub-word model over units of general sentences and of the packs' own; every Han character stands alone."""
+    import io
+
+    import sentencepiece
+
+    from step_audio_mini.think.units import split
+
+    texts, rng = MindTexts(data.texts, "train"), random.Random(seed)
+    lines = [" ".join(split(s)) for found in texts.elsewhere.values() for s in found]
+    setting_pack = join([load_pack(p) for p in data.packs])
+    person = Person(setting_pack, "train", texts.messages, texts.elsewhere)
+    lines += [" ".join(t.said.units) for _ in range(8000) for t in person.dialogue(rng)]
+    for intent in setting_pack.intents.values():
+        lines += [" ".join(split(text)) for text in intent.describe.values()] * 5
+    target = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_writer=target, vocab_size=size, model_type="unigram",
+        character_coverage=0.9995, normalization_rule_name="identity", bos_id=-1, eos_id=-1, pad_id=-1, unk_id=0,
+        split_digits=True, num_threads=1, minloglevel=2, seed_sentencepiece_size=200_000,
+    )  # fmt: skip
+    return target.getvalue()
