@@ -19,13 +19,11 @@ def train(
     until: Annotated[int | None, typer.Option(help="stop after this step")] = None,
 ) -> None:
     """Train a part of the model. Stop it at any time: the same command goes on from the last step."""
-    import torch
     from rich.console import Console
 
     from step_audio_mini.train.loop import Progress, Trainer
     from step_audio_mini.train.registry import set_up
 
-    torch.set_num_threads(1)  # two threads are far slower than one beside any other work
     chosen, loop = set_up(recipe, data, _pairs(settings or []))
     trainer = Trainer(chosen, loop, out)
     if start is not None and trainer.step == 0:

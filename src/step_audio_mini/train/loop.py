@@ -95,6 +95,7 @@ class Trainer:
     def __init__(self, recipe: Recipe, config: LoopConfig, folder: Path) -> None:
         self.recipe, self.config, self.folder = recipe, config, folder
         torch.manual_seed(config.seed)
+        torch.set_num_threads(1)  # two threads are far slower than one beside any other work
         self.device = torch.device(config.device)
         self.model = recipe.build().to(self.device)
         self.averaged = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
