@@ -5,10 +5,10 @@ import random
 import pytest
 
 from step_audio_mini.think.pack_file import available, load_pack
+from step_audio_mini.think.phrases import Phrases
 from step_audio_mini.think.reply import Replies, repair
 from step_audio_mini.think.sentences import Templates
 from step_audio_mini.think.values import Values
-from step_audio_mini.train.phrases import Phrases
 from step_audio_mini.types import DialogueState, SlotValue
 
 pytestmark = pytest.mark.unit

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from step_audio_mini.think.pack import Intent, Pack
+from step_audio_mini.think.phrases import Phrases, Utterance
 from step_audio_mini.think.state import Dialogue, SystemAct
 from step_audio_mini.think.units import split
-from step_audio_mini.train.phrases import Phrases, Utterance
 from step_audio_mini.types import DialogueState, Language, SlotValue
 
 MAX_TURNS = 4

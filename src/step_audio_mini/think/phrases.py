@@ -14,7 +14,7 @@ from functools import lru_cache
 from step_audio_mini.think.pack import Pack
 from step_audio_mini.think.reply import repair
 from step_audio_mini.think.sentences import Hole, Skeleton, Templates, skeleton_key, split_of
-from step_audio_mini.think.units import split
+from step_audio_mini.think.units import join, split
 from step_audio_mini.think.values import Values
 from step_audio_mini.types import Language, SlotValue
 
@@ -53,9 +53,12 @@ class Utterance:
 
 
 class Phrases:
-    """Draws utterances of one split for one pack. `texts` are sentences that free-text slots are filled with."""
+    """Draws utterances for one pack, of one split or (None) of all.
 
-    def __init__(self, pack: Pack, split_name: str, texts: Mapping[Language, list[str]]) -> None:
+    `texts` are sentences that free-text slots are filled with.
+    """
+
+    def __init__(self, pack: Pack, split_name: str | None, texts: Mapping[Language, list[str]]) -> None:
         self.pack, self.values = pack, Values(pack)
         self._split, self._texts = split_name, texts
         self._templates = {language: Templates(pack, language) for language in pack.languages}
@@ -90,9 +93,8 @@ class Phrases:
         for _ in range(TRIES):
             skeleton = self._templates[language].draw(rng.choice(templates), rng)
             key = skeleton_key(skeleton)
-            if _split_of(f"{language} {owner} {key}") == self._split and (
-                said := self._fill(skeleton, key, language, rng)
-            ):
+            ours = self._split is None or _split_of(f"{language} {owner} {key}") == self._split
+            if ours and (said := self._fill(skeleton, key, language, rng)):
                 return said
         return None
 
@@ -125,7 +127,7 @@ class Phrases:
             drawn = self.values.draw(hole.slot, language, rng)
             if drawn is None:
                 return None
-            if kind.kind != "list" or _value_split(drawn[0]) in (self._split, "train"):
+            if kind.kind != "list" or self._split is None or _value_split(drawn[0]) in (self._split, "train"):
                 return drawn
         return None
 
@@ -146,3 +148,43 @@ def _around(before: str, said: Utterance, after: str) -> Utterance:
     moved = {slot: (first + len(front), last + len(front)) for slot, (first, last) in said.spans.items()}
     key = " ".join(part for part in (before, said.key, after) if part)
     return Utterance((*front, *said.units, *back), said.values, moved, key, said.language)
+
+
+_MESSAGES: Mapping[Language, list[str]] = {
+    "en": [
+        "dinner is ready",
+        "please come downstairs",
+        "i will be home late",
+        "the guests are here",
+        "time to go to bed",
+    ],
+    "zh": ["吃饭了", "请下楼来", "我会晚点回家", "客人到了", "该睡觉了"],
+}
+
+
+def context_sentences(
+    pack: Pack, *, most: int = 4000, split_name: str | None = None, seed: int = 1
+) -> list[tuple[str, float]]:
+    """(sentence, weight) of what can be said to a pack: the context that the recogniser searches with.
+
+    Every language gets the same weight, shared evenly by its intents; every listed value stands there once by itself.
+    `split_name` keeps to the phrasings of one split: those who measure on held-out phrasings pass `train`.
+    """
+    phrases, rng = Phrases(pack, split_name, _MESSAGES), random.Random(seed)
+    out: list[tuple[str, float]] = []
+    for language in pack.languages:
+        intents = [name for name, intent in pack.intents.items() if language in intent.sentences]
+        each = max(1, most // (len(pack.languages) * (len(intents) + 2)))
+        for intent in intents:
+            drawn = [phrases.request(intent, language, rng) for _ in range(each)]
+            out += [(join(said.units), 1.0) for said in drawn if said]
+        for number in range(2 * each):
+            slot = pack.slot_names[number % len(pack.slot_names)] if pack.slot_names else None
+            act = ("affirm", "deny", "cancel", "repeat")[number % 4]
+            told = phrases.answer(slot, language, rng, set(pack.slot_names)) if slot and number % 2 else None
+            told = told or phrases.repair(act, language, rng)
+            out += [(join(told.units), 0.5)] if told else []
+        for slot in pack.slot_names:
+            listed = phrases.values.listed(slot)
+            out += [(form, 0.3) for form, _ in listed.forms[language]] if listed else []
+    return out
