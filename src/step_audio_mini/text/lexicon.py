@@ -36,6 +36,9 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(unicodedata.normalize("NFC", plain)))
 
 
+_VARIANT = " | "
+
+
 class Lexicon:
     """Word to its pronunciations, best first; knows nothing of search or voice.
 
@@ -47,7 +50,7 @@ class Lexicon:
         entries: Mapping[str, tuple[Pronunciation, ...]],
         fallback: Callable[[str], Pronunciation | None] | None = None,
     ) -> None:
-        self._entries = dict(entries)
+        self._spoken = {word: _VARIANT.join(" ".join(p) for p in spoken) for word, spoken in entries.items()}
         self._fallback = fallback
 
     @classmethod
@@ -55,20 +58,33 @@ class Lexicon:
         """Read `word TAB units` lines (a word may have several), plain or gzip; CMUdict in this layout too."""
         return cls(_collect(read_entries(path)), fallback)
 
+    @classmethod
+    def from_bytes(cls, data: bytes, fallback: Callable[[str], Pronunciation | None] | None = None) -> Lexicon:
+        """What `to_bytes` wrote: not checked again, and read in a tenth of a second."""
+        lexicon = cls({}, fallback)
+        lines = gzip.decompress(data).decode("utf-8").splitlines()
+        lexicon._spoken = dict(line.split("\t", 1) for line in lines)
+        return lexicon
+
+    def to_bytes(self) -> bytes:
+        """Compressed `word TAB variants` lines in the order of words; the same lexicon gives the same bytes."""
+        lines = "".join(f"{word}\t{self._spoken[word]}\n" for word in sorted(self._spoken))
+        return gzip.compress(lines.encode("utf-8"), mtime=0)
+
     def __contains__(self, word: str) -> bool:
-        return word in self._entries
+        return word in self._spoken
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._spoken)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter(self._spoken)
 
     def pronunciations(self, word: str) -> tuple[Pronunciation, ...]:
         """All pronunciations with stress digits, best first; the fallback's, or none, for an unlisted word."""
-        found = self._entries.get(word) or self._entries.get(word.lower())
+        found = self._spoken.get(word) or self._spoken.get(word.lower())
         if found:
-            return found
+            return tuple(tuple(variant.split()) for variant in found.split(_VARIANT))
         if word.endswith("'s") and len(word) > 2:
             return tuple(_possessive(stem) for stem in self.pronunciations(word[:-2]))
         guess = self._fallback(word) if self._fallback else None
@@ -80,7 +96,9 @@ class Lexicon:
 
     def merged(self, other: Lexicon) -> Lexicon:
         """The same lexicon with the words it lacks taken from another; own pronunciations and own fallback stay."""
-        return Lexicon({**other._entries, **self._entries}, self._fallback or other._fallback)
+        both = Lexicon({}, self._fallback or other._fallback)
+        both._spoken = {**other._spoken, **self._spoken}
+        return both
 
 
 _SIBILANTS = frozenset(("S", "Z", "SH", "ZH", "CH", "JH"))

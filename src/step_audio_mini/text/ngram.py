@@ -82,6 +82,22 @@ class Ngram:
             history = (*history, token)
         return total
 
+    def weight(self, context: Gram) -> float:
+        """Natural-log weight of backing off from a context to its shorter end; 0 where the context is unknown."""
+        node = self._find(context)
+        return 0.0 if node is None or len(context) == self.order else self._backoff[len(context) - 1][node]
+
+    def successors(self, context: Gram) -> list[tuple[int, float]]:
+        """(token, natural-log probability) of every token listed after a context, by token; () lists all."""
+        low, high = 0, self.size
+        if context:
+            node = self._find(context)
+            if node is None or len(context) >= self.order:
+                return []
+            low, high = self._starts[len(context) - 1][node], self._starts[len(context) - 1][node + 1]
+        level = len(context)
+        return list(zip(self._tokens[level][low:high], self._log_prob[level][low:high], strict=True))
+
     def _find(self, gram: Gram) -> int | None:
         if len(gram) == 1:
             return gram[0] if 0 <= gram[0] < self.size else None

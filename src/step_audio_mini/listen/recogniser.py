@@ -1,0 +1,132 @@
+"""What all calls share of the ears: the network, the vocabulary and the search space; `stream` begins one call."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from step_audio_mini.errors import UserError
+from step_audio_mini.listen.arcs import Arcs, from_bytes
+from step_audio_mini.listen.context import Sentences, context
+from step_audio_mini.listen.endpoint import EndRules
+from step_audio_mini.listen.search import Limits, Searcher
+from step_audio_mini.listen.space import Weighing, join, weigh
+from step_audio_mini.listen.vocabulary import Vocabulary, spoken_chinese
+from step_audio_mini.runtime.manifest import Weights
+from step_audio_mini.runtime.session import Graph
+from step_audio_mini.text.letters import LetterToSound
+from step_audio_mini.text.lexicon import Lexicon, Pronunciation, is_han
+from step_audio_mini.text.phones import UNITS
+
+
+class Network(Protocol):
+    """One streaming step of the ears: `frames` (B, 4 C, 80) and `in_cache_*` to `log_probs` (B, C, V), `vectors`."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the graph says of itself: `units` is needed here."""
+
+    @property
+    def inputs(self) -> Mapping[str, tuple[tuple[int | str, ...], type[Any]]]:
+        """Name to shape and dtype of each input."""
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """All outputs by name."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """The general part of the search, as it ships."""
+
+    graph: Arcs
+    vocabulary: Vocabulary
+    pronounce: Pronouncer
+
+    @classmethod
+    def load(cls, weights: Weights) -> Language:
+        """Parts `words` (graph and vocabulary), `lexicon` and `letters`; the last two are read when first needed."""
+        try:
+            with zipfile.ZipFile(io.BytesIO(weights.read("words"))) as archive:
+                vocabulary = Vocabulary.from_text(archive.read("vocabulary.tsv").decode())
+                graph = from_bytes(archive.read("graph.npz"))
+        except (zipfile.BadZipFile, KeyError, ValueError) as cause:
+            raise UserError("weight part 'words' is not a word graph; install the package again") from cause
+        return cls(graph, vocabulary, Pronouncer(weights))
+
+
+class Pronouncer:
+    """How a word that the vocabulary lacks is spoken: the English lexicon, then its letters; pypinyin for Chinese."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        letters = LetterToSound.from_bytes(self._weights.read("letters"))
+        return Lexicon.from_bytes(self._weights.read("lexicon"), letters)
+
+    def __call__(self, word: str) -> Sequence[Pronunciation]:
+        """Pronunciations, best first; none for digits and signs."""
+        return spoken_chinese(word) if is_han(word) else self._lexicon.pronunciations(word)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Numbers of the search, tuned on dev clips."""
+
+    weighing: Weighing = field(default_factory=Weighing)
+    limits: Limits = field(default_factory=Limits)
+    end: EndRules = field(default_factory=EndRules)
+    blank: float = 0.0
+    """Cost of a blank frame: a network that has seen little says blank too often."""
+    chunk: int = 8
+    """Encoder frames a step of the network takes: 8 are 320 ms."""
+    readings: int = 5
+    """Most readings handed on."""
+    least_confidence: float = 0.0
+    """A best reading less sure than this counts as nothing understood."""
+
+
+class Recogniser:
+    """Shared by all calls; `listen.stream.Stream(recogniser)` is one call's ears."""
+
+    def __init__(
+        self,
+        network: Network,
+        language: Language,
+        *,
+        contexts: Iterable[Sentences] = (),
+        tuning: Tuning | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        """`contexts` are lists of (sentence, weight), of a pack or of hot words; each becomes a graph of its own."""
+        if list(network.facts.get("units", ())) != list(UNITS):
+            raise UserError("the ears' units are not those of this version; use weights made for it")
+        self.network, self.tuning = network, tuning or Tuning()
+        weighing, vocabulary = self.tuning.weighing, language.vocabulary
+        graphs = [weigh(language.graph, weighing)]
+        for sentences in contexts:
+            found = context(sentences, vocabulary, language.pronounce, cache)
+            if found is not None:
+                graphs.append(weigh(found.graph, weighing))
+                vocabulary = found.vocabulary
+        share = weighing.pack_share
+        shares = [1.0 - share, *([share / (len(graphs) - 1)] * (len(graphs) - 1))] if len(graphs) > 1 else [1.0]
+        self.vocabulary = vocabulary
+        self.searcher = Searcher(join(graphs, shares, weighing), self.tuning.limits)
+
+    @classmethod
+    def open(cls, weights: Weights, *, contexts: Iterable[Sentences] = (), cache: Path | None = None) -> Recogniser:
+        """The recogniser of a folder of weights, with the tuning its `ears` part names."""
+        network = Graph(weights.read("ears"), "ears")
+        tuned = weights.part("ears").facts.get("search", {})
+        tuning = Tuning(weighing=Weighing(**tuned.get("weighing", {})))
+        tuning = replace(tuning, **{name: tuned[name] for name in ("blank", "least_confidence") if name in tuned})
+        return cls(network, Language.load(weights), contexts=contexts, tuning=tuning, cache=cache)

@@ -1,0 +1,142 @@
+"""One call's ears for one turn: samples in as they come, words so far at any time, a `Hearing` at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from step_audio_mini.audio.features import HOP, MELS, WINDOW, MelStream
+from step_audio_mini.audio.level import pitch_hz, snr_db
+from step_audio_mini.listen.alignment import FRAME_SECONDS, word_shares, words_of
+from step_audio_mini.listen.endpoint import Endpoint
+from step_audio_mini.listen.recogniser import Recogniser
+from step_audio_mini.runtime import state
+from step_audio_mini.types import SAMPLE_RATE, Attributes, Frames, Hearing, Hypothesis, Samples, Vectors
+
+STRIDE = 4
+"""Feature frames an encoder frame."""
+LONGEST_SECONDS = 60.0
+"""Sound beyond this is not taken: a turn's memory is bounded."""
+FLUSH_SECONDS = 0.4
+"""Silence put after the last sample: the network names a unit some frames after it was said."""
+
+
+class Stream:
+    """One turn. Any cut of the same samples gives the same result; `finish` once, then no more `accept`."""
+
+    def __init__(self, recogniser: Recogniser) -> None:
+        self._recogniser = recogniser
+        self._mels = MelStream()
+        self._pending: Frames = np.zeros((0, MELS), np.float32)
+        self._state = state.init(recogniser.network)
+        self._beam = recogniser.searcher.start()
+        self._end = Endpoint(recogniser.tuning.end)
+        self._samples: list[Samples] = []
+        self._taken = 0
+        self._log_probs: list[NDArray[np.float32]] = []
+        self._vectors: list[Vectors] = []
+
+    def accept(self, samples: Samples) -> bool:
+        """Take mono 16 kHz samples, (n,), any n; True once the speaker has finished (by the rules of `endpoint`)."""
+        samples = samples[: max(0, int(LONGEST_SECONDS * SAMPLE_RATE) - self._taken)].astype(np.float32, copy=True)
+        self._samples.append(samples)
+        self._taken += len(samples)
+        self._pending = np.concatenate([self._pending, self._mels.push(samples)])
+        need = STRIDE * self._recogniser.tuning.chunk
+        while len(self._pending) >= need:
+            self._step(self._pending[:need])
+            self._pending = self._pending[need:]
+        return self._end.over
+
+    @property
+    def seconds(self) -> float:
+        """Length of the sound taken so far."""
+        return self._taken / SAMPLE_RATE
+
+    def partial(self) -> Hypothesis:
+        """The best reading so far; its last words may still change."""
+        if not self._log_probs:
+            return Hypothesis((), 0.0)
+        path = self._beam.best()
+        log_probs = np.concatenate(self._log_probs)
+        words = words_of(path, self._recogniser.vocabulary, log_probs, [1.0] * len(path.words))
+        return Hypothesis(tuple(words), path.score)
+
+    def finish(self) -> Hearing:
+        """The end of the turn: what was said, how it sounded, and the encoder's vectors where units peak."""
+        samples = np.concatenate([*self._samples, np.zeros(0, np.float32)])
+        self._flush()
+        if not self._log_probs:
+            return Hearing((), self._attributes(samples, 0, 0), self._no_vectors())
+        log_probs, vectors = np.concatenate(self._log_probs), np.concatenate(self._vectors)
+        peaks = unit_peaks(log_probs)
+        length = int(peaks[-1] - peaks[0] + 1) if len(peaks) else 0
+        return Hearing(
+            self._readings(log_probs) if len(peaks) else (),
+            self._attributes(samples, len(peaks), length),
+            vectors[peaks],
+        )
+
+    def _readings(self, log_probs: NDArray[np.float32]) -> tuple[Hypothesis, ...]:
+        tuning, vocabulary = self._recogniser.tuning, self._recogniser.vocabulary
+        paths = self._beam.paths(tuning.readings)
+        if not paths or not paths[0].words:
+            return ()
+        shares = word_shares(paths)
+        readings = tuple(
+            Hypothesis(tuple(words_of(path, vocabulary, log_probs, share)), path.score)
+            for path, share in zip(paths, shares, strict=True)
+            if path.words
+        )
+        return readings if readings[0].confidence >= tuning.least_confidence else ()
+
+    def _attributes(self, samples: Samples, units: int, frames: int) -> Attributes:
+        rate = units / (frames * FRAME_SECONDS) if frames else 0.0
+        return Attributes(snr_db(samples), rate, pitch_hz(samples))
+
+    def _flush(self) -> None:
+        """Silence after the last sample, up to whole chunks."""
+        need = STRIDE * self._recogniser.tuning.chunk
+        frames = self._taken // HOP + int(FLUSH_SECONDS * SAMPLE_RATE) // HOP
+        whole = -(-frames // need) * need
+        silence = np.zeros(whole * HOP + WINDOW - HOP - self._taken, np.float32)
+        self._pending = np.concatenate([self._pending, self._mels.push(silence)])
+        while len(self._pending) >= need:
+            self._step(self._pending[:need])
+            self._pending = self._pending[need:]
+
+    def _step(self, frames: Frames) -> None:
+        """One chunk through network, search and end rules; frames (4 C, 80)."""
+        out, self._state = state.step(self._recogniser.network, {"frames": frames[None]}, self._state)
+        log_probs = out["log_probs"][0].astype(np.float32)
+        first = self._beam.frames
+        searched = log_probs.copy()
+        searched[:, 0] -= np.float32(self._recogniser.tuning.blank)
+        self._beam.push(searched)
+        self._log_probs.append(log_probs)
+        self._vectors.append(out["vectors"][0].astype(np.float32))
+        levels = _levels_db(frames)
+        for number, level in enumerate(levels):
+            time = (first + number + 1) * FRAME_SECONDS
+            self._end.update(time, float(np.exp(log_probs[number, 0])), float(level))
+
+    def _no_vectors(self) -> Vectors:
+        return np.zeros((0, int(self._recogniser.network.facts.get("dimension", 0))), np.float32)
+
+
+def unit_peaks(log_probs: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Frames (N,) at which the greedy path's units peak: the likeliest frame of each run of one non-blank unit."""
+    best = log_probs.argmax(axis=1)
+    edges = np.flatnonzero(np.diff(best)) + 1
+    runs = np.split(np.arange(len(best)), edges)
+    return np.array(
+        [run[np.argmax(log_probs[run, best[run[0]]])] for run in runs if len(run) and best[run[0]]], np.int64
+    )
+
+
+def _levels_db(frames: Frames) -> NDArray[np.float32]:
+    """Level of each encoder frame in dB, up to a constant: log-mel values are natural logs over a fixed scale."""
+    from step_audio_mini.audio.features import STD
+
+    mean = frames.reshape(-1, STRIDE * MELS).mean(axis=1)
+    return np.asarray(mean * STD * 20 / np.log(10), np.float32)
