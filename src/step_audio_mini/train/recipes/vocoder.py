@@ -1,0 +1,182 @@
+"""Recipe of the vocoder: cuts of natural speech, made again from their own log-mel frames and F0.
+
+Two voices are to be spoken, so most cuts are theirs; a share of other speakers keeps the network from leaning on them.
+The frames that a voice model will give are smoother than natural ones: some inputs are smoothed and shaken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from step_audio_mini.audio.features import HOP, STD, WINDOW, frame_count, log_mel
+from step_audio_mini.data.cache import Cache, to_float
+from step_audio_mini.data.packs import Clip
+from step_audio_mini.errors import UserError
+from step_audio_mini.nn.istft import overlap_add
+from step_audio_mini.nn.spectral_loss import SIZES, mel_distance, stft_distance
+from step_audio_mini.nn.vocoder import Vocoder, VocoderConfig
+from step_audio_mini.speak.source import SourceStream, pitch_features
+from step_audio_mini.train.voicedata import LEVEL, held_out
+from step_audio_mini.types import Frames, Samples
+
+ENGLISH, MANDARIN = "kathleen", "cvf0252fe7cd27"
+"""Speakers whose voices are spoken."""
+OTHERS = ("lj_part1", "libri", "libri_mini", "aishell_sample")
+"""Packs of clean speech by other speakers."""
+VOICE_SHARE = 0.8
+"""Share of the cuts that are theirs, half each."""
+GAIN_DB = 8.0
+"""Cuts are made louder or quieter by up to this much, after every clip was brought to `LEVEL`."""
+
+Track = Callable[[Clip], NDArray[np.float32]]
+"""F0 (T,) of a clip, Hz, 0 where voiceless."""
+
+
+@dataclass(frozen=True)
+class VocoderData:
+    """One cut a row; `ahead` more frames of input than of sound."""
+
+    mel: Tensor
+    """(B, T + ahead, 80)"""
+    pitch: Tensor
+    """(B, T + ahead, 2)"""
+    source: Tensor
+    """(B, T + ahead, 2, 241, 2)"""
+    sound: Tensor
+    """(B, 160 T + 240)"""
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class VocoderRecipeConfig:
+    """What the recipe draws; the size of the network is in `VocoderConfig`."""
+
+    cuts: int = 16
+    """Cuts a batch."""
+    frames: int = 80
+    """Frames a cut (0.8 s)."""
+    mel_weight: float = 2.0
+    """Weight of the log-mel distance beside the short-time spectra."""
+    dev_cuts: int = 24
+    seed: int = 1
+
+
+class VocoderRecipe:
+    """Tells the training loop what a step of the vocoder is."""
+
+    name = "vocoder"
+
+    def __init__(
+        self, cache: Cache, track: Track, network: VocoderConfig, config: VocoderRecipeConfig | None = None
+    ) -> None:
+        self._cache, self._track, self._network = cache, track, network
+        self.config = config or VocoderRecipeConfig()
+        length = self.config.frames + network.ahead
+        usable = [c for c in cache.clips if c.split != "test" and frame_count(cache.length(c)) >= length]
+        splits = [held_out([c for c in cache.clips if c.speaker == voice]) for voice in (ENGLISH, MANDARIN)]
+        voices = [[c for c in usable if split.get(c.id) == "train"] for split in splits]
+        others = [c for c in usable if c.split == "train" and c.pack in OTHERS]
+        self._groups = [_Group(clips, cache) for clips in [*voices, others] if clips]
+        if not self._groups:
+            raise UserError("no training clip is long enough for the vocoder; cache packs of speech first")
+        shares = [VOICE_SHARE / 2] * 2 + [1 - VOICE_SHARE]
+        kept = [share for share, clips in zip(shares, [*voices, others], strict=True) if clips]
+        self._shares = np.array(kept) / sum(kept)
+        dev = [[c for c in usable if split.get(c.id) == "dev"] for split in splits]
+        self._dev = [clip for clips in dev if clips for clip in _spread(clips, self.config.dev_cuts // 2)]
+        if not self._dev:
+            raise UserError("no held-out clip is long enough for the vocoder; cache a whole voice first")
+
+    def build(self) -> nn.Module:
+        """A fresh vocoder."""
+        return Vocoder(self._network)
+
+    def batch(self, step: int) -> VocoderData:
+        """Random cuts: a pure function of the seed and the step."""
+        random = np.random.default_rng((self.config.seed, step))
+        clips = [
+            self._groups[g].draw(random) for g in random.choice(len(self._groups), self.config.cuts, p=self._shares)
+        ]
+        return self._stack([self._cut(clip, random) for clip in clips], clips)
+
+    def loss(self, model: nn.Module, batch: VocoderData) -> tuple[Tensor, dict[str, float]]:
+        """Distance of short-time spectra plus that of log-mel frames."""
+        spectra = model(batch.mel, batch.pitch, batch.source)
+        with torch.autocast(batch.sound.device.type, enabled=False):
+            made = overlap_add(spectra)
+            # half of the resolutions a step: the same on average, and the transforms are a third of the work
+            sizes = [SIZES[place] for place in torch.randperm(len(SIZES))[: len(SIZES) // 2].tolist()]
+            stft, mel = stft_distance(made, batch.sound, sizes), mel_distance(made, batch.sound)
+            return stft + self.config.mel_weight * mel, {"stft": float(stft.detach()), "mel": float(mel.detach())}
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Distances on held-out cuts of both voices: log-mel in nats, then short-time spectra."""
+        device = next(model.parameters()).device
+        random = np.random.default_rng(0)
+        data = self._stack([self._cut(clip, random, natural=True) for clip in self._dev], self._dev)
+        sound = data.sound.to(device)
+        made = overlap_add(model(data.mel.to(device), data.pitch.to(device), data.source.to(device)))
+        return {"mel": float(mel_distance(made, sound)) * STD, "stft": float(stft_distance(made, sound))}
+
+    def _cut(
+        self, clip: Clip, random: np.random.Generator, natural: bool = False
+    ) -> tuple[Frames, NDArray[np.float32], NDArray[np.float32], Samples]:
+        """Log-mel, pitch, sources and sound of a random cut of a clip."""
+        count = self.config.frames + self._network.ahead
+        start = int(random.integers(frame_count(self._cache.length(clip)) - count + 1))
+        span = slice(start * HOP, (start + count - 1) * HOP + WINDOW)
+        sound = to_float(self._cache.samples(clip)[span])
+        f0 = self._track(clip)[start : start + count]
+        seed = int(random.integers(2**32))
+        gain = LEVEL / max(1e-4, float(np.sqrt(np.mean(to_float(self._cache.samples(clip)) ** 2))))
+        if not natural:
+            gain *= 10 ** (random.uniform(-GAIN_DB, GAIN_DB) / 20)
+        sound *= np.float32(min(gain, 0.95 / max(1e-4, float(np.abs(sound).max()))))
+        mel = log_mel(sound)
+        if not natural:
+            mel = blur(mel, random)
+        stream = SourceStream(seed)
+        source = np.concatenate([stream.push(f0), stream.finish()])
+        return mel, pitch_features(f0), source, sound[: self.config.frames * HOP + WINDOW - HOP]
+
+    def _stack(self, cuts: Sequence[tuple[NDArray[np.float32], ...]], clips: Iterable[Clip]) -> VocoderData:
+        mel, pitch, source, sound = (torch.from_numpy(np.stack(part)) for part in zip(*cuts, strict=True))
+        return VocoderData(mel, pitch, source, sound, tuple(clip.id for clip in clips))
+
+
+class _Group:
+    """Clips drawn in proportion to their length."""
+
+    def __init__(self, clips: list[Clip], cache: Cache) -> None:
+        self._clips = clips
+        self._ends = np.cumsum([cache.length(clip) for clip in clips])
+
+    def draw(self, random: np.random.Generator) -> Clip:
+        return self._clips[int(np.searchsorted(self._ends, random.integers(self._ends[-1]), "right"))]
+
+
+def blur(mel: Frames, random: np.random.Generator) -> Frames:
+    """Frames (T, 80) as a voice model may give them: often smoothed over bands or time, always a little shaken."""
+    smooth = mel
+    for axis, chance in ((1, 0.4), (0, 0.3)):
+        if random.random() < chance:
+            share = np.float32(random.uniform(0.0, 0.6))
+            around = np.pad(smooth, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], "edge")
+            sides = np.take(around, np.arange(2, around.shape[axis]), axis) + np.take(
+                around, np.arange(around.shape[axis] - 2), axis
+            )
+            smooth = (1 - share) * smooth + share / 2 * sides
+    shaken = smooth + np.float32(random.uniform(0.0, 0.1)) * random.standard_normal(mel.shape, np.float32)
+    return shaken.astype(np.float32)
+
+
+def _spread(clips: Sequence[Clip], count: int) -> list[Clip]:
+    """So many clips, evenly spaced over a list."""
+    places = np.unique(np.linspace(0, len(clips) - 1, count).astype(int))
+    return [clips[place] for place in places]
