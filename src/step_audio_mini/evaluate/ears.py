@@ -1,0 +1,188 @@
+"""Measures the ears on recordings of unseen people: phones and syllables greedy, words through the search, and a peer.
+
+Every pack stands alone: a mean over packs would hide the hard ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from step_audio_mini.audio.features import HOP, WINDOW, log_mel
+from step_audio_mini.data.cache import Cache, to_float
+from step_audio_mini.data.packs import Clip
+from step_audio_mini.evaluate.intervals import Count, rate
+from step_audio_mini.evaluate.measures import ErrorCount, character_errors, phone_errors, syllable_errors, word_errors
+from step_audio_mini.evaluate.results import Row, row
+from step_audio_mini.listen.recogniser import Recogniser
+from step_audio_mini.listen.stream import FLUSH_SECONDS, STRIDE, Stream
+from step_audio_mini.runtime import state
+from step_audio_mini.runtime.manifest import Weights
+from step_audio_mini.runtime.session import Graph
+from step_audio_mini.text.lexicon import Lexicon, words
+from step_audio_mini.types import SAMPLE_RATE, Samples
+
+CHUNK = 8
+"""Encoder frames a step: 320 ms, as shipped."""
+CHILD = 12
+"""so762: speakers up to this age are children and stand apart."""
+
+
+class Ears(Protocol):
+    """What is measured."""
+
+    def units(self, samples: Samples) -> Sequence[str]:
+        """Units of the best unit in every frame, repeats and blanks dropped."""
+
+    def text(self, samples: Samples) -> str:
+        """Words found by the search."""
+
+
+class Peer(Protocol):
+    """Another recogniser of English."""
+
+    name: str
+
+    def hear(self, samples: NDArray[np.int16]) -> str:
+        """Words of a whole clip, (n,) int16."""
+
+
+class OurEars:
+    """The ears of a folder of weights, with the general language model only: no pack is loaded."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+
+    @cached_property
+    def _network(self) -> Graph:
+        return Graph(self._weights.read("ears"), "ears")
+
+    @cached_property
+    def _recogniser(self) -> Recogniser:
+        return Recogniser.open(self._weights)
+
+    def units(self, samples: Samples) -> list[str]:
+        """Greedy units of a clip, streamed in chunks of 320 ms."""
+        return greedy_units(self._network, samples)
+
+    def text(self, samples: Samples) -> str:
+        """Words of a clip."""
+        stream = Stream(self._recogniser)
+        stream.accept(samples)
+        hearing = stream.finish()
+        return hearing.best.text
+
+
+def greedy_units(network: Graph, samples: Samples) -> list[str]:
+    """Best unit of every frame of (n,) samples, repeats and blanks dropped."""
+    names: list[str] = list(network.facts["units"])
+    need = STRIDE * CHUNK
+    frames = len(samples) // HOP + int(FLUSH_SECONDS * SAMPLE_RATE) // HOP
+    whole = -(-frames // need) * need
+    sound = np.pad(samples, (0, max(0, whole * HOP + WINDOW - HOP - len(samples))))
+    mels, memory = log_mel(sound)[:whole], state.init(network)
+    best: list[int] = []
+    for start in range(0, whole, need):
+        out, memory = state.step(network, {"frames": mels[None, start : start + need]}, memory)
+        best += out["log_probs"][0].argmax(-1).tolist()
+    return [names[unit] for before, unit in zip([0, *best], best, strict=False) if unit not in (0, before)]
+
+
+def lexicon_of(weights: Weights) -> Lexicon:
+    """The English pronunciations that ship, the reference of the phone error."""
+    return Lexicon.from_bytes(weights.read("lexicon"))
+
+
+@dataclass(frozen=True)
+class EarsTest:
+    """What to measure on: test clips of a cache, at most `most` of a pack (evenly spaced), the peer on `most_peer`."""
+
+    cache: Cache
+    lexicon: Lexicon
+    most: int = 1000
+    most_peer: int = 60
+
+    def clips(self, pack: str, most: int) -> list[Clip]:
+        """Test clips of a pack that have a transcript."""
+        found = [c for c in self.cache.clips if c.pack == pack and c.split == "test" and c.text and c.lang != "yue"]
+        return [found[place] for place in _spread(len(found), most)]
+
+    @cached_property
+    def packs(self) -> dict[str, str]:
+        """Packs with test transcripts and their language."""
+        return {c.pack: c.lang for c in self.cache.clips if c.split == "test" and c.text and c.lang in ("zh", "en")}
+
+    @cached_property
+    def trained(self) -> frozenset[tuple[str, ...]]:
+        """Sentences of the train split, whoever said them."""
+        return frozenset(words(clip.text) for clip in self.cache.clips if clip.split == "train")
+
+
+def measure(test: EarsTest, ears: Ears, peer: Peer | None, tell: Callable[[str], None]) -> list[Row]:
+    """All rows; `tell` hears the name of each pack."""
+    rows: list[Row] = []
+    for pack, language in sorted(test.packs.items()):
+        tell(pack)
+        clips = test.clips(pack, test.most)
+        heard = {clip.id: ears.units(to_float(test.cache.samples(clip))) for clip in clips}
+        rows += _greedy_rows(test, pack, language, clips, heard)
+        rows += _word_rows(test, pack, language, ears, peer)
+    return rows
+
+
+def _greedy_rows(
+    test: EarsTest, pack: str, language: str, clips: list[Clip], heard: dict[str, Sequence[str]]
+) -> list[Row]:
+    def error(clip: Clip) -> ErrorCount | None:
+        if language == "en":
+            return phone_errors(clip.text, heard[clip.id], test.lexicon)
+        return syllable_errors(clip.pinyin, heard[clip.id])
+
+    name = "phone error, greedy" if language == "en" else "toneless-syllable error, greedy"
+    rows = _rows(name, pack, clips, error)
+    if language == "zh":
+        toned = "toned-syllable error, greedy"
+        rows += _rows(toned, pack, clips, lambda clip: syllable_errors(clip.pinyin, heard[clip.id], tones=True))
+    if pack == "so762":
+        children = [clip for clip in clips if clip.labels["age"] <= CHILD]
+        rows += _rows(f"{name}, children up to {CHILD}", pack, children, error)
+        rows += _rows(f"{name}, older speakers", pack, [clip for clip in clips if clip not in children], error)
+    unseen = [clip for clip in clips if words(clip.text) not in test.trained]
+    if 0 < len(unseen) < len(clips):
+        rows += _rows(f"{name}, sentences that no training clip has", pack, unseen, error)
+    return rows
+
+
+def _word_rows(test: EarsTest, pack: str, language: str, ears: Ears, peer: Peer | None) -> list[Row]:
+    """Word errors through the search; where there is a peer, both on the same clips."""
+    clips = test.clips(pack, test.most_peer if peer and language == "en" else test.most)
+    count = word_errors if language == "en" else character_errors
+    name = "word error" if language == "en" else "character error"
+    rows = _rows(name, pack, clips, lambda c: count(c.text, ears.text(to_float(test.cache.samples(c)))))
+    if peer and language == "en":
+        rows += _rows(name, pack, clips, lambda c: count(c.text, peer.hear(test.cache.samples(c))), peer.name)
+    return rows
+
+
+def _rows(
+    name: str, pack: str, clips: list[Clip], error: Callable[[Clip], ErrorCount | None], system: str = ""
+) -> list[Row]:
+    """One row, none where nothing could be counted; says how many clips were dropped."""
+    found = [(clip, error(clip)) for clip in clips]
+    counts = [Count(count[0], count[1], clip.speaker) for clip, count in found if count is not None]
+    if not any(count.whole for count in counts):
+        return []
+    dropped = len(found) - len(counts)
+    note = f"{dropped} clips dropped: a word outside the reference pronunciations" if dropped else ""
+    more = {"system": system} if system else {}
+    return [row(name, pack, rate(counts), "real", note=note, **more)]
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` of `count` places, evenly spaced."""
+    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most))}) if count else []

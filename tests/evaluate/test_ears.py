@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from step_audio_mini.data.cache import Cache, build_cache
+from step_audio_mini.evaluate.ears import EarsTest, _spread, greedy_units, measure
+from step_audio_mini.runtime.session import Graph
+from step_audio_mini.text.lexicon import Lexicon
+from step_audio_mini.types import Samples
+from tests.data.conftest import MakePack, make_pack  # noqa: F401 - a fixture
+from tests.tiny import ears as tiny_ears
+from tests.tiny import whistle
+
+pytestmark = pytest.mark.unit
+
+
+class Parrot:
+    """Ears that hear by the length of a clip: 0.3 s right, else wrong."""
+
+    def units(self, samples: Samples) -> Sequence[str]:
+        return ["n", "i2", "h", "ao3"] if len(samples) == 4800 else ["n"]
+
+    def text(self, samples: Samples) -> str:
+        return "hello there" if len(samples) == 4800 else ""
+
+
+class Deaf:
+    name = "deaf"
+
+    def hear(self, samples: NDArray[np.int16]) -> str:
+        return ""
+
+
+def rows_of(split: str, count: int = 4, **fields: object) -> list[dict[str, object]]:
+    return [
+        {"id": f"{split}{n}", "split": split, "seconds": 0.3 if n % 2 else 0.5, "speaker": f"s{n}"} | fields
+        for n in range(count)
+    ]
+
+
+@pytest.fixture
+def cache(make_pack: MakePack, tmp_path: Path) -> Cache:  # noqa: F811
+    zh = rows_of("test", text="你好", pinyin="ni3 hao3", lang="zh")
+    en = rows_of("test", text="Hello there", lang="en", age=9)
+    en[3] |= {"age": 40, "text": "hello there friend"}
+    en += rows_of("train", text="hello there", lang="en", age=9)
+    build_cache([make_pack("cv_zh", zh), make_pack("so762", en), make_pack("sti", rows_of("test"))], tmp_path / "cache")
+    return Cache.open(tmp_path / "cache")
+
+
+def test_every_pack_gets_its_rows(cache: Cache) -> None:
+    lexicon = Lexicon({"hello": (("HH", "AH0"),), "there": (("DH", "EH1"),)})
+    seen: list[str] = []
+    rows = measure(EarsTest(cache, lexicon), Parrot(), Deaf(), seen.append)
+    assert seen == ["cv_zh", "so762"]
+    table = {(row.data, row.measure, row.system): row for row in rows}
+    ours = "step-audio-mini"
+    assert table["cv_zh", "toneless-syllable error, greedy", ours].value == pytest.approx(50)
+    assert table["cv_zh", "toned-syllable error, greedy", ours].value == pytest.approx(75)
+    assert table["so762", "word error", ours].value == pytest.approx(100 * 5 / 9)
+    assert table["so762", "word error", "deaf"].value == pytest.approx(100)
+    phones = table["so762", "phone error, greedy", ours]
+    assert (phones.n, phones.note[:15]) == (3, "1 clips dropped")
+    assert table["so762", "phone error, greedy, children up to 12", ours].n == 3
+    assert (
+        "so762",
+        "phone error, greedy, sentences that no training clip has",
+        ours,
+    ) not in table  # not in the lexicon
+    assert all(row.kind == "real" and row.split == "test" for row in rows)
+
+
+def test_greedy_units_of_whistles() -> None:
+    units = ["HH", "AH", "L", "OW", "n", "i3"]
+    assert greedy_units(Graph(tiny_ears()), whistle(units)) == units
+    assert greedy_units(Graph(tiny_ears()), np.zeros(0, np.float32)) == []
+
+
+def test_spread_is_even_and_bounded() -> None:
+    assert _spread(0, 5) == []
+    assert _spread(3, 5) == [0, 1, 2]
+    assert _spread(101, 3) == [0, 50, 100]
