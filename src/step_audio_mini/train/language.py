@@ -130,15 +130,10 @@ class Limits:
 
 
 def chinese_costs(folder: Path) -> dict[str, float]:
-    """-log probability of Chinese words from spoken (subtitle) and written frequencies, mixed half and half."""
-    tables = []
-    for name in ("freq_subtitles_zh_cn_50k", "jieba_small_freq"):
-        table = {w: float(n) for w, n in read_pairs(folder / f"lex_zh/{name}.tsv.gz") if all(map(is_han, w))}
-        total = sum(table.values())
-        tables.append({word: count / total for word, count in table.items()})
-    known = tables[0].keys() | tables[1].keys()
-    floor = 1e-9
-    return {w: -math.log(0.5 * tables[0].get(w, floor) + 0.5 * tables[1].get(w, floor)) for w in known if len(w) <= 4}
+    """-log probability of Chinese words of up to four characters, from jieba's frequencies."""
+    counts = {w: float(n) for w, n in read_pairs(folder / "lex_zh/jieba_small_freq.tsv.gz") if all(map(is_han, w))}
+    total = sum(counts.values())
+    return {word: -math.log(count / total) for word, count in counts.items() if len(word) <= 4}
 
 
 def choose_words(
@@ -149,8 +144,8 @@ def choose_words(
     for text, weight in sentences:
         for word in segment(text, costs):
             weights[word] += weight  # type: ignore[assignment]  # Counter adds floats well
-    common = [w for w, _ in read_pairs(folder / "lex_en/freq_50k.tsv.gz") if w in english][: limits.common]
-    latin = {w for w in common if w[0].isalpha()}
+    heard = [w for w, _ in read_pairs(folder / "lex_en/freq_50k.tsv.gz") if w in english and w[0].isalpha()]
+    latin = set(heard[: limits.common])
     for word, weight in weights.most_common():
         if (
             len(latin) < limits.english
@@ -159,11 +154,14 @@ def choose_words(
             and english.pronunciations(word)
         ):
             latin.add(word)
-    han = sorted((w for w in costs if len(w) > 1), key=lambda w: (-weights[w] - (costs[w] < 9.5), costs[w], w))
-    chosen = [w for w in han if weights[w] >= limits.rarest or costs[w] < 9.5][: limits.chinese]
+    spoken = [w for w, _ in read_pairs(folder / "lex_zh/freq_subtitles_zh_cn_50k.tsv.gz") if len(w) > 1 and w in costs]
+    han = set(spoken[: limits.common])
+    for word, weight in weights.most_common():
+        if len(han) < limits.chinese and weight >= limits.rarest and len(word) > 1 and word in costs:
+            han.add(word)
     single = {w for w in costs if len(w) == 1} | {w for w in weights if len(w) == 1 and is_han(w)}
     characters = sorted(single, key=lambda w: (-weights[w], costs.get(w, 99.0), w))[: limits.characters]
-    return sorted(latin | set(chosen) | set(characters))
+    return sorted(latin | han | set(characters))
 
 
 def chinese_pronunciations(folder: Path, share: float = 0.08) -> Callable[[str], tuple[Pronunciation, ...]]:
