@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from step_audio_mini.audio.level import rms, snr_db
+from step_audio_mini.errors import UserError
 from step_audio_mini.model import LanguageChoice, Packs
 from step_audio_mini.types import (
     Attributes,
@@ -41,16 +42,13 @@ class FakeEars:
         self._words, self._loud, self._quiet = script.split(), 0, 0
         self._sound: list[Samples] = []
 
-    @property
-    def ended(self) -> bool:
-        return self._loud > 0 and self._quiet >= PAUSE
-
-    def accept(self, samples: Samples) -> None:
+    def accept(self, samples: Samples) -> bool:
         self._sound.append(samples)
         for piece in np.split(samples, range(160, len(samples), 160)):
             loud = rms(piece) > LOUD
             self._loud += len(piece) * loud
             self._quiet = 0 if loud else self._quiet + len(piece)
+        return self._loud > 0 and self._quiet >= PAUSE
 
     def partial(self) -> Hypothesis:
         return hypothesis(" ".join(self._words[: -(-self._loud // 1_600)]))
@@ -81,6 +79,8 @@ class FakeVoice:
     """A tenth of a second of tone for every word; a chunk a clause."""
 
     def stream(self, text: str, language: Language, style: Style) -> Iterator[AudioChunk]:
+        if not text.strip():
+            raise UserError("the text holds nothing that can be spoken")
         for clause in text.replace("?", ".").split("."):
             if n := round(1_600 * len(clause.split()) / style.speed):
                 yield AudioChunk((0.3 * np.sin(np.arange(n) / 8)).astype(np.float32))

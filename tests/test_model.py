@@ -123,14 +123,13 @@ def test_batched_is_alone(model: StepAudio2Mini) -> None:
 
 
 def test_bad_arguments_are_named(model: StepAudio2Mini) -> None:
-    for bad in ("", "no.wav", np.zeros(0), np.full(100, np.nan), np.zeros((2, 100)), np.zeros(16_000 * 121)):
+    for bad in ("", "no.wav", np.zeros(0), np.full(100, np.nan), np.zeros((2, 100)), np.zeros(16_000 * 61)):
         with pytest.raises(UserError):
             model.talk(bad)
     with pytest.raises(UserError, match="no language 'fr'"):
         model.talk(speech(), language="fr")  # type: ignore[arg-type]
-    for text, what in (("", "nothing that can be spoken"), ("x" * 10_001, "10001 characters")):
-        with pytest.raises(UserError, match=what):
-            model.speak(text)
+    with pytest.raises(UserError, match="nothing that can be spoken"):
+        model.speak("")
 
 
 def test_speak_follows_the_style(model: StepAudio2Mini) -> None:

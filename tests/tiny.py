@@ -6,10 +6,15 @@ takes the first choice that its grammar allows. The voice hums for 50 ms a phone
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +23,15 @@ from numpy.typing import NDArray
 from onnx import numpy_helper, parser
 
 from step_audio_mini.audio.features import mel_filters
+from step_audio_mini.listen.arcs import to_bytes
+from step_audio_mini.listen.vocabulary import FIRST_WORD, Vocabulary
+from step_audio_mini.listen.wordgraph import compile_words
+from step_audio_mini.runtime.manifest import Part, Weights
 from step_audio_mini.runtime.session import FACTS
 from step_audio_mini.speak.frontend import ENDS, SYMBOLS, TONES
-from step_audio_mini.text.phones import UNITS
+from step_audio_mini.text.letters import FIRST_PAIR, LetterToSound
+from step_audio_mini.text.ngram import estimate
+from step_audio_mini.text.phones import UNITS, strip_stress
 from step_audio_mini.think.alphabet import SYMBOLS as MIND_SYMBOLS
 from step_audio_mini.types import Samples
 
@@ -47,7 +58,7 @@ def ears() -> bytes:
     for unit, pair in enumerate(PAIRS):
         to_units[pair, unit] = 4.0
     to_units[:, 0] = 0.0
-    to_units[list(BANDS), 0] = 0.4  # noise, which fills all bands, is blank
+    to_units[list(BANDS), 0] = 0.2  # noise, which fills all bands, is blank
     bias = np.zeros(len(UNITS), np.float32)
     bias[0] = 14.0
     state = f"""float[B,1,80] in_cache_mel, float[B,1,{D}] in_cache_half, float[B,1,{LEFT},{2 * D}] in_cache_attention,
@@ -137,9 +148,10 @@ def mind_encoder() -> bytes:
     """`mind_encoder`: a reading of T positions and M items -> a memory of C = symbols + M + T equal candidates."""
     text = """
     mind_encoder (int64[1,T] pieces, int64[1,T] symbols, int64[1,T] items, int64[1,T] segments, int64[1,T] confidences,
-        int64[1,T] languages, float[1,2,T,S] spots, int64[M,L] descriptions, float[1,N,192] vectors, float[1,2] snr)
+        int64[1,T] languages, float[1,2,T,S] spots, int64[M,L] descriptions, float[1,N,192] vectors, float[1,2] snr,
+        float[1,M] hints, float[1,3] familiar)
         => (float[1,C,4] candidates, float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound,
-            float[1,1] gate) {
+            float[1,1] gate, float[1,C] prior) {
         read = Shape<start = 1>(pieces)
         described = Shape<end = 1>(descriptions)
         count = Add(read, described)
@@ -147,6 +159,8 @@ def mind_encoder() -> bytes:
         size = Concat<axis = 0>(one, all, four)
         candidates = Expand(zero, size)
         keys = Identity(candidates)
+        prior_size = Concat<axis = 0>(one, all)
+        prior = Expand(zero, prior_size)
         words_size = Concat<axis = 0>(head, read, four)
         words = Expand(zero, words_size)
         peaks = Shape<start = 1, end = 2>(vectors)
@@ -167,7 +181,7 @@ def mind_decoder() -> bytes:
     """`mind_decoder`: candidates, previous and roles (1, Q), own cache -> scores (1, Q, C) that fall with the index."""
     text = """
     mind_decoder (int64[1,Q] previous, int64[1,Q] roles, float[1,2,1,P,4] in_cache_own, float[1,C,4] candidates,
-        float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound, float[1,1] gate)
+        float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound, float[1,1] gate, float[1,C] prior)
         => (float[1,Q,C] scores, float[1,2,1,R,4] out_cache_own) {
         choices = Shape<start = 1, end = 2>(candidates)
         many = Squeeze(choices)
@@ -187,3 +201,72 @@ def mind_decoder() -> bytes:
         "width": np.array([4]), "nought": np.array(0, np.float32),
     }  # fmt: skip
     return graph(text, weights, {})
+
+
+SPOKEN = {
+    "turn": "T ER1 N", "switch": "S W IH1 CH", "on": "AA1 N", "off": "AO1 F", "the": "DH AH0", "light": "L AY1 T",
+    "lamp": "L AE1 M P", "kitchen": "K IH1 CH AH0 N", "a": "AH0", "coffee": "K AA1 F IY0", "small": "S M AO1 L",
+    "i": "AY1", "want": "W AA1 N T", "hello": "HH AH0 L OW1", "is": "IH1 Z", "which": "W IH1 CH", "one": "W AH1 N",
+    "打": "d a3", "开": "k ai1", "灯": "d eng1", "客": "k e4", "厅": "t ing1",
+}  # fmt: skip
+"""Words of the tiny lexicon and how they are spoken."""
+SENTENCES = ("turn on the light", "switch off the lamp", "i want a small coffee", "打 开 灯", "打 开 客 厅 灯")
+
+
+def say(text: str) -> Samples:
+    """What the tiny ears hear as the words of a text, of `SPOKEN` and in between spaces."""
+    return whistle([unit for word in text.split() for unit in strip_stress(tuple(SPOKEN[word].split()))])
+
+
+def weights(folder: Path) -> Path:
+    """A folder of weights that makes the whole model, of tiny parts."""
+    opened = Weights(folder, {})
+    for name, content in {
+        "ears.onnx": ears(), "mind_encoder.onnx": mind_encoder(), "mind_decoder.onnx": mind_decoder(),
+        "acoustic.onnx": acoustic(), "vocoder.onnx": vocoder(), "mind_pieces.model": _pieces(), "words.zip": _words(),
+        "letters.zip": _letters(),
+        "lexicon.gz": gzip.compress("".join(f"{w}\t{p}\n" for w, p in SPOKEN.items() if w.isascii()).encode()),
+    }.items():  # fmt: skip
+        part = Part(name, hashlib.sha256(content).hexdigest(), parameters=1)
+        opened = opened.with_part(name.split(".")[0], part, content)
+    return folder
+
+
+@cache
+def _words() -> bytes:
+    """The general word graph of the sentences, with its vocabulary."""
+    spoken = [" ".join(strip_stress(tuple(p.split()))) for p in SPOKEN.values()]
+    vocabulary = Vocabulary(list(SPOKEN), dict.fromkeys(SPOKEN, 3.0), spoken)
+    tokens = [([vocabulary.token(word) for word in sentence.split()], 1.0) for sentence in SENTENCES]
+    model = estimate(tokens, 2, FIRST_WORD + len(vocabulary))
+    pairs = [(vocabulary.token(w), units) for w in SPOKEN for units in vocabulary.pronunciations(vocabulary.token(w))]
+    return _zip({"vocabulary.tsv": vocabulary.to_text().encode(), "graph.npz": to_bytes(compile_words(pairs, model))})
+
+
+@cache
+def _letters() -> bytes:
+    """Letter-to-sound that reads every letter by itself."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    pairs = [(letter, (phone,)) for letter, phone in zip(letters, 7 * ("AE1", "B", "K", "D"), strict=False)]
+    return LetterToSound(pairs, estimate([([k + FIRST_PAIR], 1.0) for k in range(26)], 1, 26 + FIRST_PAIR)).to_bytes()
+
+
+@cache
+def _pieces() -> bytes:
+    """A sub-word model of the sentences."""
+    import sentencepiece
+
+    out = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES), model_writer=out, vocab_size=48, model_type="char", minloglevel=2,
+        character_coverage=1.0, hard_vocab_limit=False,
+    )  # fmt: skip
+    return out.getvalue()
+
+
+def _zip(members: Mapping[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()

@@ -31,22 +31,21 @@ from step_audio_mini.types import (
 if TYPE_CHECKING:
     import torch
 
+    from step_audio_mini.listen.recogniser import Recogniser
+    from step_audio_mini.runtime.manifest import Weights
+    from step_audio_mini.think.mind import Mind as TrainedMind
+
 LanguageChoice = Literal["auto", "zh", "en"]
 Packs = str | Path | Sequence[str | Path]
 """A scenario by its name, a folder with a pack.yaml, or several of them."""
-MAX_TEXT = 10_000
-"""Characters that are spoken in one go: some twelve minutes."""
+ToolFunction = Callable[[Mapping[str, SlotValue]], Mapping[str, Any]]
 
 
 class EarStream(Protocol):
     """The ears of one turn."""
 
-    @property
-    def ended(self) -> bool:
-        """Whether the person has stopped speaking."""
-
-    def accept(self, samples: Samples) -> None:
-        """Take the next samples, (n,) at 16 kHz."""
+    def accept(self, samples: Samples) -> bool:
+        """Take the next samples, (n,) at 16 kHz; whether the person has stopped speaking."""
 
     def partial(self) -> Hypothesis:
         """What is understood so far."""
@@ -100,15 +99,18 @@ class StepAudio2Mini:
         cls,
         name_or_folder: str | Path = "step-audio-2-mini",
         *,
-        tools: Mapping[str, Callable[[Mapping[str, SlotValue]], Mapping[str, Any]]] | None = None,
+        voice: str | None = None,
+        tools: Mapping[str, ToolFunction] | None = None,
         state: Path | None = None,
     ) -> StepAudio2Mini:
         """Open the weights that come with the package, or a folder of weights.
 
-        `tools`: functions by tool name, beside those of the shipped packs. `state`: file in which the shipped ones (a
-        simulated home, timers) remember; without it they forget at the end.
+        `voice`: name of a voice for its language. `tools`: functions by tool name, beside those of the shipped packs.
+        `state`: file in which the shipped ones (a simulated home, timers) remember; without it they forget at the end.
         """
-        raise NotImplementedError
+        from step_audio_mini.runtime.manifest import Weights
+
+        return cls(TrainedRooms(Weights.open(name_or_folder), voice, tools or {}, state))
 
     def talk(
         self,
@@ -185,14 +187,11 @@ class StepAudio2Mini:
         return self._rooms.mind(pack).dialogue(None if language == "auto" else language)
 
     def speak(self, text: str, language: LanguageChoice = "auto", style: Style | None = None) -> AudioChunk:
-        """Say a text, digits and all."""
-        if len(text) > MAX_TEXT:
-            raise UserError(f"the text has {len(text)} characters; at most {MAX_TEXT} are spoken in one go")
+        """Say a text, digits and all; `language` "auto" reads the digits of a text with Han characters in Mandarin."""
         chosen: Language = language if language != "auto" else "zh" if any("一" <= c <= "鿿" for c in text) else "en"
-        chunks = [c.samples for c in self._rooms.voice().stream(text, chosen, style or Style())]
-        if not chunks:
-            raise UserError("the text holds nothing that can be spoken; give words in Mandarin or English")
-        return AudioChunk(np.concatenate(chunks))
+        return AudioChunk(
+            np.concatenate([c.samples for c in self._rooms.voice().stream(text, chosen, style or Style())])
+        )
 
     @property
     def module(self) -> torch.nn.Module:
@@ -215,14 +214,14 @@ class StepAudio2Mini:
         yield from (Event("tool_call", call) for call in decision.tool_calls)
         yield Event("decision", decision)
         spoken: list[Samples] = []
-        chunks = self._rooms.voice().stream(decision.reply, decision.language, decision.style)
-        while True:
-            with watch("speak" if spoken else "speak_first"):
-                chunk = next(chunks, None)
-            if chunk is None:
-                break
+        with watch("speak_first"):
+            chunks = self._rooms.voice().stream(decision.reply, decision.language, decision.style)
+            chunk = next(chunks, None)
+        while chunk is not None:
             spoken.append(chunk.samples)
             yield Event("audio", chunk)
+            with watch("speak"):
+                chunk = next(chunks, None)
         total = sum(watch.ms.values())
         timings = {name: watch.ms[name] for name in ("listen", "think", "speak_first")} | {"total": total}
         yield Event("turn", Turn(hearing, decision, AudioChunk(np.concatenate(spoken)), timings))
@@ -245,11 +244,11 @@ def _hear(ears: EarStream, sound: Iterator[Samples]) -> Generator[Event, None, b
     """Feed the ears until the turn ends; whether there may be more sound after it."""
     before = ""
     for samples in sound:
-        ears.accept(samples)
+        ended = ears.accept(samples)
         if (partial := ears.partial()).text != before:
             before = partial.text
             yield Event("partial", partial)
-        if ears.ended:
+        if ended:
             return True
     return False
 
@@ -265,3 +264,61 @@ def _blocks(sound: str | Path | ArrayLike) -> Iterator[Samples]:
             f"the sound lasts {len(samples) / SAMPLE_RATE:.0f} s; a turn lasts {sound_file.MAX_SECONDS:g} s"
         )
     return iter([samples])
+
+
+class TrainedRooms:
+    """The rooms that a folder of weights makes."""
+
+    def __init__(
+        self, weights: Weights, voice: str | None, tools: Mapping[str, ToolFunction], state: Path | None
+    ) -> None:
+        self._weights, self._voice_name, self._tools, self._state = weights, voice, tools, state
+        self._recognisers: dict[tuple[str, ...], Recogniser] = {}
+        self._minds: dict[tuple[str, ...], TrainedMind] = {}
+        self._voice: Voice | None = None
+
+    def ears(self, pack: Packs, language: LanguageChoice) -> EarStream:
+        """Ears for one turn; the search graph of new packs is built once and kept in the user's cache folder."""
+        from step_audio_mini.listen.context import default_cache
+        from step_audio_mini.listen.recogniser import Recogniser
+        from step_audio_mini.listen.stream import Stream
+        from step_audio_mini.think.pack import join
+        from step_audio_mini.think.pack_file import load_pack
+        from step_audio_mini.think.phrases import context_sentences
+
+        key = (language, *_names(pack))
+        if key not in self._recognisers:
+            loaded = join([load_pack(name) for name in _names(pack)])
+            if language in loaded.languages:
+                loaded = loaded.model_copy(update={"languages": [language]})
+            contexts = [context_sentences(loaded)]
+            self._recognisers[key] = Recogniser.open(self._weights, contexts=contexts, cache=default_cache())
+        return Stream(self._recognisers[key])
+
+    def mind(self, pack: Packs) -> Mind:
+        """The mind with packs, which share the state file."""
+        from step_audio_mini.think.mind import Mind as TrainedMind
+
+        key = _names(pack)
+        if key not in self._minds:
+            self._minds[key] = TrainedMind.load(key, self._weights, tools=self._tools, state=self._state)
+        return self._minds[key]
+
+    def voice(self) -> Voice:
+        """The mouth."""
+        if self._voice is None:
+            self._voice = self._load_voice()
+        return self._voice
+
+    def _load_voice(self) -> Voice:
+        from step_audio_mini.speak.speaker import Speaker
+        from step_audio_mini.text.letters import LetterToSound
+        from step_audio_mini.text.lexicon import Lexicon
+
+        letters = LetterToSound.from_bytes(self._weights.read("letters"))
+        lexicon = Lexicon.from_bytes(self._weights.read("lexicon"), letters)
+        return Speaker.load(self._weights, lexicon, self._voice_name)
+
+
+def _names(pack: Packs) -> tuple[str, ...]:
+    return (str(pack),) if isinstance(pack, str | Path) else tuple(map(str, pack))

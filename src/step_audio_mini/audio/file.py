@@ -13,7 +13,7 @@ from step_audio_mini.audio.resample import Resampler
 from step_audio_mini.errors import UserError
 from step_audio_mini.types import SAMPLE_RATE, Samples
 
-MAX_SECONDS = 120.0
+MAX_SECONDS = 60.0
 """Longest sound that is taken as one turn of speech."""
 BLOCK = 2**18
 """Samples over all channels that are decoded at a time (1 MB): the memory a file of any length needs."""

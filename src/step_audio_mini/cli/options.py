@@ -15,6 +15,7 @@ PackOption = Annotated[
     typer.Option("--pack", "-p", help="Scenario, or a folder with a pack.yaml; may be given again (default: home)."),
 ]
 LanguageOption = Annotated[str, typer.Option("--language", "-l", metavar="[auto|zh|en]", help="Language spoken.")]
+VoiceOption = Annotated[str | None, typer.Option("--voice", help="Voice of the answer, for the language it speaks.")]
 WeightsOption = Annotated[str, typer.Option("--weights", metavar="NAME|FOLDER", help="Weights of the model.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 SoundArgument = Annotated[Path, typer.Argument(metavar="IN.wav", help="A recording of one turn, in any sound format.")]

@@ -8,7 +8,15 @@ import typer
 
 from step_audio_mini.audio import file as sound_file
 from step_audio_mini.cli import output as out
-from step_audio_mini.cli.options import BUILT_IN, JsonOption, LanguageOption, OutputOption, WeightsOption, language_of
+from step_audio_mini.cli.options import (
+    BUILT_IN,
+    JsonOption,
+    LanguageOption,
+    OutputOption,
+    VoiceOption,
+    WeightsOption,
+    language_of,
+)
 from step_audio_mini.types import Style
 
 
@@ -18,6 +26,7 @@ def speak(
     ],
     output: OutputOption,
     language: LanguageOption = "auto",
+    voice: VoiceOption = None,
     speed: Annotated[float, typer.Option(min=0.5, max=2.0, help="1 is the voice's own.")] = 1.0,
     weights: WeightsOption = BUILT_IN,
     as_json: JsonOption = False,
@@ -29,7 +38,7 @@ def speak(
     from step_audio_mini.model import StepAudio2Mini
 
     sound_file.check_writable(output)
-    model = StepAudio2Mini.from_pretrained(weights)
+    model = StepAudio2Mini.from_pretrained(weights, voice=voice)
     audio = model.speak(text, language_of(language), Style(speed=speed))
     sound_file.write(output, audio.samples, audio.sample_rate)
     facts = out.audio_json(audio, output)

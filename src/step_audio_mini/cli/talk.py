@@ -11,6 +11,7 @@ from step_audio_mini.cli.options import (
     OutputOption,
     PackOption,
     SoundArgument,
+    VoiceOption,
     WeightsOption,
     language_of,
     packs_of,
@@ -22,6 +23,7 @@ def talk(
     output: OutputOption,
     pack: PackOption = None,
     language: LanguageOption = "auto",
+    voice: VoiceOption = None,
     weights: WeightsOption = BUILT_IN,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,7 +37,7 @@ def talk(
     from step_audio_mini.think.store import default_path
 
     sound_file.check_writable(output)
-    turn = StepAudio2Mini.from_pretrained(weights, state=default_path()).talk(
+    turn = StepAudio2Mini.from_pretrained(weights, voice=voice, state=default_path()).talk(
         sound, packs_of(pack), language_of(language)
     )
     sound_file.write(output, turn.audio.samples, turn.audio.sample_rate)
