@@ -108,13 +108,15 @@ def test_a_few_steps_overfit_one_clause() -> None:
     mel = torch.randn(1, 24, 1).cumsum(1).mul(0.3).expand(1, 24, 80).contiguous()
     prosody = torch.cat([torch.ones(1, 24, 2) * 0.5, torch.zeros(1, 24, 1)], -1).round()
     natural = Natural(durations, mel, prosody)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(25):
         loss, parts = acoustic_loss(model, text, natural)
-        optimiser.zero_grad()
+        model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        with torch.no_grad():
+            for weight in model.parameters():
+                if weight.grad is not None:
+                    weight.sub_(3e-3 * weight.grad.sign())
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
     assert set(parts) == {"mel", "shape", "duration", "pitch", "voicing", "energy"}

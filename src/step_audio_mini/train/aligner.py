@@ -80,9 +80,9 @@ class Mixtures:
 
     def __init__(self, densities: int, mean: Array, variance: Array) -> None:
         self.mean = np.repeat(mean[None, None], densities, 0)
-        self.variance = np.repeat(variance[None, None], densities, 0)
+        self._floor = np.maximum(0.05 * variance, 1e-3)
+        self.variance = np.repeat(np.maximum(variance, self._floor)[None, None], densities, 0)
         self.log_weight = np.zeros((densities, 1), np.float32)
-        self._floor = 0.05 * variance
 
     def score(self, x: Array, densities: NDArray[np.int64]) -> Array:
         """Log-likelihood (T, len(densities)) of observations (T, D), by the best Gaussian of each density."""

@@ -1,0 +1,129 @@
+"""The mouth: clause by clause, never clipping, quiet at the edges, one voice a language, clear errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from step_audio_mini.errors import UserError
+from step_audio_mini.speak.acoustic import AcousticVoice
+from step_audio_mini.speak.frontend import ENDS, SYMBOLS, TONES, Frontend
+from step_audio_mini.speak.speaker import CEILING, KNEE, LONGEST_TEXT, Speaker, faded, limited
+from step_audio_mini.speak.voices import choose_voice
+from step_audio_mini.text.lexicon import Lexicon
+from step_audio_mini.types import Frames, Samples, Style
+
+pytestmark = pytest.mark.unit
+
+VOICES = [{"name": "ann", "language": "en"}, {"name": "li", "language": "zh"}, {"name": "bob", "language": "en"}]
+
+
+class FakeAcoustic:
+    """Four frames a phone at speed 1, F0 tells the voice."""
+
+    facts: Mapping[str, Any] = {"symbols": list(SYMBOLS), "tones": list(TONES), "ends": list(ENDS), "voices": VOICES}
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        self.calls += 1
+        durations = (feeds["phones"] > 0) * np.int64(round(4 / float(feeds["speed"][0])))
+        frames = int(durations.sum(1).max())
+        f0 = np.full((len(durations), frames), 100.0, np.float32) * (1 + feeds["voice"][:, None])
+        return {"mel": np.zeros((len(durations), frames, 80), np.float32), "f0": f0, "durations": durations}
+
+
+class FakeVocoder:
+    """A loud constant: F0 / 50 at every sample."""
+
+    def start(self, seed: int = 0) -> FakeVocoder:
+        return self
+
+    def push(self, mel: Frames, f0: NDArray[np.float32]) -> Samples:
+        return np.repeat(f0 / 50, 160).astype(np.float32)
+
+    def finish(self) -> Samples:
+        return np.zeros(0, np.float32)
+
+
+@pytest.fixture
+def acoustic() -> FakeAcoustic:
+    return FakeAcoustic()
+
+
+@pytest.fixture
+def speaker(acoustic: FakeAcoustic) -> Speaker:
+    lexicon = Lexicon({"hello": (("HH", "AH0", "L", "OW1"),)})
+    return Speaker(Frontend(lexicon), AcousticVoice(acoustic), FakeVocoder())
+
+
+def test_first_clause_comes_before_the_rest_is_made(speaker: Speaker, acoustic: FakeAcoustic) -> None:
+    chunks = speaker.stream("Hello hello hello hello. Hello. Hello.", "en")
+    next(chunks)
+    assert acoustic.calls == 1
+    assert len(list(chunks)) == 2
+
+
+def test_length_is_phones_times_frames_plus_pauses(speaker: Speaker) -> None:
+    first, second = speaker.stream("Hello. Hello.", "en")
+    assert len(second.samples) == 6 * 4 * 160
+    assert len(first.samples) == 6 * 4 * 160 + round(0.32 * 16_000)
+    assert not first.samples[6 * 4 * 160 :].any()
+
+
+def test_sound_never_clips_and_edges_are_quiet(speaker: Speaker) -> None:
+    (chunk,) = speaker.stream("Hello.", "en")
+    assert np.abs(chunk.samples).max() <= CEILING
+    assert abs(chunk.samples[0]) < 0.02 > abs(chunk.samples[-1])
+    assert chunk.samples.dtype == np.float32
+
+
+def test_speed_is_followed_and_bounded(speaker: Speaker) -> None:
+    def length(speed: float) -> int:
+        return sum(len(chunk.samples) for chunk in speaker.stream("Hello.", "en", Style(speed=speed)))
+
+    assert length(2.0) * 2 == length(1.0)
+    assert length(100.0) == length(2.0)
+
+
+def test_each_language_has_its_voice(acoustic: FakeAcoustic) -> None:
+    assert choose_voice(AcousticVoice(acoustic).voices, "en", "bob").name == "bob"
+    assert choose_voice(AcousticVoice(acoustic).voices, "zh", "bob").name == "li"
+    with pytest.raises(UserError, match="unknown voice 'eve'; voices are ann, li, bob"):
+        choose_voice(AcousticVoice(acoustic).voices, "en", "eve")
+    with pytest.raises(UserError, match="no voice speaks 'zh'"):
+        choose_voice(AcousticVoice(acoustic).voices[:1], "zh")
+
+
+def test_mixed_text_is_spoken(speaker: Speaker) -> None:
+    assert len(list(speaker.stream("打开hello吧", "zh"))) == 3
+
+
+@pytest.mark.parametrize("text", ["", "   ", "😀", "!?"])
+def test_text_without_sound_is_an_error_at_once(speaker: Speaker, text: str) -> None:
+    with pytest.raises(UserError, match="nothing that can be spoken"):
+        speaker.stream(text, "en")
+
+
+def test_long_text_is_spoken_and_too_long_text_refused(speaker: Speaker) -> None:
+    assert sum(1 for _ in speaker.stream("hello " * 1000, "en")) > 20
+    with pytest.raises(UserError, match="10001 characters"):
+        speaker.stream("h" * (LONGEST_TEXT + 1), "en")
+
+
+@given(arrays(np.float32, st.integers(0, 50), elements=st.floats(-20, 20, width=32)))
+def test_limiter_keeps_quiet_samples_order_and_ceiling(samples: Samples) -> None:
+    out = limited(samples)
+    quiet = np.abs(samples) <= KNEE
+    np.testing.assert_array_equal(out[quiet], samples[quiet])
+    assert np.all(np.abs(out) <= CEILING)
+    assert np.all(np.diff(out[np.argsort(samples)]) >= -1e-6)
+    assert len(faded(out)) == len(out)
