@@ -20,6 +20,8 @@ FLITE_VOICES = ("slt", "awb", "rms")
 """English test voices: recorded people, resynthesised; no training set may hold them."""
 ESPEAK_MANDARIN = "cmn-latn-pinyin"
 """The plain `cmn` voice reads characters as English letters; this one reads them with their tones."""
+ESPEAK_VARIANTS = ("+f2", "+m3", "+f4", "+m7")
+"""Mandarin test voices: variants of one synthesiser, which is said wherever they are used."""
 
 
 class PocketSphinx:
