@@ -1,0 +1,89 @@
+"""The weights that ship, on real recordings: answers that can be used, fast and small enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from step_audio_mini import StepAudio2Mini
+from step_audio_mini.runtime.manifest import Weights, built_in_folder
+from step_audio_mini.runtime.session import Graph
+from tests import tiny
+
+pytestmark = [
+    pytest.mark.golden,
+    pytest.mark.skipif(not (built_in_folder() / "manifest.json").exists(), reason="no weights in this checkout"),
+]
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture(scope="module")
+def model() -> StepAudio2Mini:
+    return StepAudio2Mini.from_pretrained()
+
+
+def test_a_real_order_is_understood(model: StepAudio2Mini) -> None:
+    turn = model.talk(FIXTURES / "order.opus", pack="coffee")
+    assert turn.hearing.best.language == "en"
+    assert "coffee" in turn.hearing.best.text
+    assert turn.decision.state.intent == "orderDrink"
+    assert turn.decision.state.slots["coffeeDrink"] == "house coffee"
+
+
+def test_a_read_sentence_calls_no_tool(model: StepAudio2Mini) -> None:
+    turn = model.talk(FIXTURES / "shopping.opus", pack="home")
+    assert turn.hearing.best.language == "zh"
+    assert turn.decision.tool_calls == ()
+
+
+def test_answers_are_clean_sound(model: StepAudio2Mini) -> None:
+    for recording in ("order.opus", "shopping.opus"):
+        for pack in ("home", "clock-weather", "coffee"):
+            samples = model.talk(FIXTURES / recording, pack=pack).audio.samples
+            assert len(samples) > 4_000
+            assert np.isfinite(samples).all()
+            assert 0.05 < np.abs(samples).max() < 1.0
+
+
+def test_silence_and_noise_get_a_spoken_excuse(model: StepAudio2Mini) -> None:
+    noise = (0.02 * np.random.default_rng(0).standard_normal(32_000)).astype(np.float32)
+    for sound in (np.zeros(1, np.float32), np.zeros(32_000, np.float32), noise):
+        turn = model.talk(sound, pack="home")
+        assert turn.decision.tool_calls == ()
+        assert np.abs(turn.audio.samples).max() > 0.05
+    assert model.talk(np.zeros(32_000, np.float32)).decision.act == "not_understood"
+
+
+def test_a_cold_start_is_quick_and_small(tmp_path: Path) -> None:
+    """Processor time stands for wall time, so that a busy machine does not fail it; the cache is cold too."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "STEP_AUDIO_STATE": str(tmp_path / "s.sqlite")}
+    command = [sys.executable, "-m", "step_audio_mini.cli.main", "talk", str(FIXTURES / "order.opus"), "--json"]
+    command += ["-o", str(tmp_path / "out.wav"), "-p", "coffee"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5.0
+    assert after.ru_maxrss < 500 * 1024
+    assert json.loads(done.stdout)["reply"]
+
+
+@pytest.mark.parametrize("part", ["ears", "mind_encoder", "mind_decoder", "acoustic", "vocoder"])
+def test_tiny_graphs_stand_for_the_shipped_ones(part: str) -> None:
+    shipped, small = Graph(Weights.open().read(part), part), Graph(getattr(tiny, part)(), part)
+    assert [*shipped.inputs] == [*small.inputs]
+    assert [*shipped.outputs] == [*small.outputs]
+    for name, (shape, dtype) in shipped.inputs.items():
+        assert (len(shape), dtype) == (len(small.inputs[name][0]), small.inputs[name][1]), name
+
+
+def test_every_part_names_its_data_and_their_licences() -> None:
+    for name, part in Weights.open().parts.items():
+        assert "licence" in json.dumps(part.training), f"{name} does not say what it was made from"
