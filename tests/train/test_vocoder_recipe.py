@@ -16,15 +16,17 @@ from step_audio_mini.data.cache import Cache, build_cache  # noqa: E402
 from step_audio_mini.errors import UserError  # noqa: E402
 from step_audio_mini.nn.vocoder import VocoderConfig  # noqa: E402
 from step_audio_mini.speak.source import pitch_features  # noqa: E402
+from step_audio_mini.speak.vocoder import Vocoder  # noqa: E402
+from step_audio_mini.train.export_vocoder import export_vocoder  # noqa: E402
 from step_audio_mini.train.loop import LoopConfig, Trainer  # noqa: E402
 from step_audio_mini.train.pitch import PitchCache, track  # noqa: E402
-from step_audio_mini.train.recipes.vocoder import VocoderRecipe, VocoderRecipeConfig, blur  # noqa: E402
+from step_audio_mini.train.recipes.vocoder import Options, VocoderRecipe, blur  # noqa: E402
 from tests.data.conftest import make_pack  # noqa: E402, F401
 
 pytestmark = pytest.mark.unit
 
 SMALL = VocoderConfig(dimension=16, layers=2, expansion=2)
-SHORT = VocoderRecipeConfig(cuts=4, frames=20, dev_cuts=2)
+SHORT = Options(cuts=4, frames=20, dev_cuts=2)
 
 
 @pytest.fixture
@@ -152,3 +154,14 @@ def test_tracks_are_computed_once_and_shared(cache: Cache, tmp_path: Path) -> No
     assert len(asked) == 1
     assert np.median(first) == pytest.approx(100.0, rel=0.02)
     assert pitch_features(first).shape == (len(first), 2)
+
+
+def test_a_run_becomes_a_part_of_the_weights(recipe: VocoderRecipe, tmp_path: Path) -> None:
+    Trainer(recipe, LoopConfig(steps=1, bf16=False), tmp_path / "run").run()
+    weights = export_vocoder(recipe, tmp_path / "run", tmp_path / "weights", "step-audio train vocoder")
+    part = weights.part("vocoder")
+    assert part.parameters == sum(p.numel() for p in recipe.build().parameters())
+    assert part.training["packs"]["kathleen"]["clips"] == 2 and set(part.training["packs"]) == {"kathleen", "lj_part1"}
+    stream = Vocoder.load(weights).start()
+    sound = np.concatenate([stream.push(np.zeros((9, 80), np.float32), np.zeros(9, np.float32)), stream.finish()])
+    assert sound.shape == (9 * HOP + 240,) and np.isfinite(sound).all()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from step_audio_mini.nn.istft import overlap_add
 from step_audio_mini.nn.spectral_loss import SIZES, mel_distance, stft_distance
 from step_audio_mini.nn.vocoder import Vocoder, VocoderConfig
 from step_audio_mini.speak.source import SourceStream, pitch_features
+from step_audio_mini.train.loop import LoopConfig
+from step_audio_mini.train.pitch import PitchCache
 from step_audio_mini.train.voicedata import LEVEL, held_out
 from step_audio_mini.types import Frames, Samples
 
@@ -54,9 +57,11 @@ class VocoderData:
 
 
 @dataclass(frozen=True)
-class VocoderRecipeConfig:
-    """What the recipe draws; the size of the network is in `VocoderConfig`."""
+class Options:
+    """What can be set of the vocoder beside the loop."""
 
+    size: int = 224
+    """Width of the network: the one dial."""
     cuts: int = 16
     """Cuts a batch."""
     frames: int = 80
@@ -64,7 +69,16 @@ class VocoderRecipeConfig:
     mel_weight: float = 2.0
     """Weight of the log-mel distance beside the short-time spectra."""
     dev_cuts: int = 24
-    seed: int = 1
+    """Held-out cuts measured."""
+
+
+LOOP = LoopConfig(steps=20_000, rate=1e-3, warmup=200, decay=0.3)
+
+
+def make(data: Path, options: Options) -> VocoderRecipe:
+    """The recipe over a cache folder; F0 is kept beside the packs."""
+    cache = Cache.open(data)
+    return VocoderRecipe(cache, PitchCache(cache, data / ".f0"), VocoderConfig(options.size), options)
 
 
 class VocoderRecipe:
@@ -73,15 +87,17 @@ class VocoderRecipe:
     name = "vocoder"
 
     def __init__(
-        self, cache: Cache, track: Track, network: VocoderConfig, config: VocoderRecipeConfig | None = None
+        self, cache: Cache, track: Track, network: VocoderConfig, config: Options | None = None, *, seed: int = 1
     ) -> None:
-        self._cache, self._track, self._network = cache, track, network
-        self.config = config or VocoderRecipeConfig()
+        self._cache, self._track, self._network, self._seed = cache, track, network, seed
+        self.config = config or Options()
         length = self.config.frames + network.ahead
         usable = [c for c in cache.clips if c.split != "test" and frame_count(cache.length(c)) >= length]
         splits = [held_out([c for c in cache.clips if c.speaker == voice]) for voice in (ENGLISH, MANDARIN)]
         voices = [[c for c in usable if split.get(c.id) == "train"] for split in splits]
         others = [c for c in usable if c.split == "train" and c.pack in OTHERS]
+        self.cached = cache.clips
+        self.trained = [clip for clips in [*voices, others] for clip in clips]
         self._groups = [_Group(clips, cache) for clips in [*voices, others] if clips]
         if not self._groups:
             raise UserError("no training clip is long enough for the vocoder; cache packs of speech first")
@@ -99,7 +115,7 @@ class VocoderRecipe:
 
     def batch(self, step: int) -> VocoderData:
         """Random cuts: a pure function of the seed and the step."""
-        random = np.random.default_rng((self.config.seed, step))
+        random = np.random.default_rng((self._seed, step))
         clips = [
             self._groups[g].draw(random) for g in random.choice(len(self._groups), self.config.cuts, p=self._shares)
         ]
