@@ -10,9 +10,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from step_audio_mini.data.packs import Clip  # noqa: E402
+from step_audio_mini.runtime.session import Graph  # noqa: E402
+from step_audio_mini.speak.acoustic import AcousticVoice  # noqa: E402
 from step_audio_mini.speak.model import AcousticConfig  # noqa: E402
+from step_audio_mini.train import export_voice  # noqa: E402
 from step_audio_mini.train.loop import LoopConfig, Trainer  # noqa: E402
 from step_audio_mini.train.recipes.voice import VoiceRecipe, natural_prosody  # noqa: E402
+from step_audio_mini.train.voicedata import VoiceSource  # noqa: E402
 
 pytestmark = pytest.mark.unit
 
@@ -73,3 +78,19 @@ def test_the_loop_trains_it(folder: Path, tmp_path: Path) -> None:
     figures = Trainer(VoiceRecipe(folder, CONFIG), config, tmp_path / "run").run()
     assert np.isfinite(figures["dev_loss"])
     assert next(iter(figures)) == "dev_loss"
+
+
+def test_a_run_becomes_a_part_of_the_weights(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = VoiceRecipe(folder, CONFIG)
+    Trainer(recipe, LoopConfig(steps=1), tmp_path / "run").save()
+    monkeypatch.setattr(export_voice, "SOURCES", (VoiceSource("v", "p", "v", "en"),))
+    clips = [
+        Clip(id=f"i{n}", pack="p", split="train", seconds=3.6, licence="CC0", source="a/b@c:d", speaker="v")
+        for n in range(9)
+    ]
+    weights = export_voice.export_voice(recipe, tmp_path / "run", tmp_path / "weights", clips, "the command")
+    voice = AcousticVoice(Graph(weights.read("acoustic")))
+    assert [one.name for one in voice.voices] == ["v"]
+    part = weights.part("acoustic")
+    assert part.training["packs"]["p"]["clips"] == 5  # i5 is dev, the rest was never prepared
+    assert part.parameters == sum(p.numel() for p in recipe.build().parameters())

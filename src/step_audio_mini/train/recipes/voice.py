@@ -1,6 +1,6 @@
 """Recipe of the acoustic model: natural durations, F0 and energy in, mel out, on whole clips and on their clauses.
 
-`step-audio train voice` after the voices were prepared (`train.voicedata`).
+`step-audio train voice --set lexicon=FILE` over a cache that holds the packs of the voices.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from torch import Tensor, nn
 
 from step_audio_mini.audio.features import log_mel
 from step_audio_mini.data.buckets import Buckets
+from step_audio_mini.data.cache import Cache
+from step_audio_mini.speak.frontend import Frontend
 from step_audio_mini.speak.model import PAIR, PITCH_SPREAD, Acoustic, AcousticConfig, Natural, Text, acoustic_loss
+from step_audio_mini.text.lexicon import Lexicon
 from step_audio_mini.train.loop import LoopConfig
-from step_audio_mini.train.voicedata import Item, VoiceData, pieces
+from step_audio_mini.train.voicedata import SOURCES, Item, VoiceData, pieces, prepare
 
 BATCH_FRAMES = 3000
 """Frames in a batch, padding included: 30 s."""
@@ -31,15 +34,21 @@ class Options:
     """What can be set of the acoustic model beside the loop."""
 
     size: int = 256
-    """Width of the decoder: the one dial. The encoder is three quarters of it."""
+    """Width of the decoder, a multiple of 256: the one dial. The encoder is three quarters of it."""
+    lexicon: str = ""
+    """English pronunciations, a file of word TAB phones."""
 
 
 LOOP = LoopConfig(steps=20_000, rate=1.5e-3, warmup=300, ema=0.998)
 
 
 def make(data: Path, options: Options) -> VoiceRecipe:
-    """The recipe over a folder of prepared voices."""
-    return VoiceRecipe(data, AcousticConfig(width=options.size * 3 // 4, decoder_width=options.size))
+    """The recipe over a cache folder; its voices are aligned and tracked first, where that was not done before."""
+    folder = data / "voices"
+    if not (folder / "items.jsonl").exists():
+        cache = Cache.open(data, [source.pack for source in SOURCES])
+        prepare(cache, Frontend(Lexicon.load(Path(options.lexicon))), folder)
+    return VoiceRecipe(folder, AcousticConfig(width=options.size * 3 // 4, decoder_width=options.size))
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class VoiceRecipe:
         return model
 
     def batch(self, step: int) -> VoiceBatch:
-        """The items of a step; random cuts of nothing: clips and clauses as they are."""
+        """The items of a step: whole clips and clauses as they are."""
         return self.collate([self._train[index] for index in self._buckets.batch(step)])
 
     def loss(self, model: nn.Module, batch: VoiceBatch) -> tuple[Tensor, dict[str, float]]:
