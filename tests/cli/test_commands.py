@@ -134,6 +134,15 @@ def test_no_traceback_reaches_a_user(run: Run, monkeypatch: pytest.MonkeyPatch) 
         run("talk")
 
 
+def test_a_place_that_fails_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(asked: str) -> None:
+        raise OSError(28, "No space left on device", "out/log.jsonl")
+
+    monkeypatch.setattr(command_line, "app_of", full)
+    done = run("train")
+    assert (done.code, done.err) == (2, "step-audio: out/log.jsonl: no space left on device; check that place\n")
+
+
 def test_ctrl_c_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(asked: str) -> None:
         raise KeyboardInterrupt

@@ -80,6 +80,8 @@ def _explain(error: BaseException, command: str) -> tuple[str, int]:
     if hasattr(error, "format_message"):  # a command line that typer cannot read
         message = error.format_message().rstrip(".")
         return (f"{message}; try 'step-audio {command} --help'".replace("  ", " ") if message else ""), 2
+    if isinstance(error, OSError) and error.strerror:  # a place that is missing, full or forbidden
+        return f"{error.filename or 'a file'}: {error.strerror.lower()}; check that place", 2
     what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return f"unexpected {what}; our fault, please report it (STEP_AUDIO_DEBUG=1 shows where it came from)", 1
 

@@ -24,7 +24,7 @@ def train(
     from step_audio_mini.train.loop import Progress, Trainer
     from step_audio_mini.train.registry import set_up
 
-    chosen, loop = set_up(recipe, data, _pairs(settings or []))
+    chosen, loop = set_up(recipe, data, pairs_of(settings or []))
     trainer = Trainer(chosen, loop, out)
     if start is not None and trainer.step == 0:
         trainer.start_from(start)
@@ -39,7 +39,7 @@ def train(
     console.print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()), highlight=False)
 
 
-def _pairs(settings: list[str]) -> dict[str, str]:
+def pairs_of(settings: list[str]) -> dict[str, str]:
     """`key=value` texts as a mapping."""
     out = {}
     for setting in settings:

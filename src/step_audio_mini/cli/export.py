@@ -1,0 +1,107 @@
+"""`step-audio export`: a training run becomes a part of a folder of weights, with what it was made from beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from step_audio_mini.cli import output as out
+from step_audio_mini.cli.train import pairs_of
+
+if TYPE_CHECKING:
+    from step_audio_mini.runtime.manifest import Weights
+
+app = typer.Typer(no_args_is_help=True)
+
+DataOption = Annotated[Path, typer.Option(help="Folder of prepared data that the run was trained on.")]
+RunOption = Annotated[Path, typer.Option(help="Folder of the run.")]
+FolderOption = Annotated[Path, typer.Option(help="Folder of weights that gets the part.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value, as the run was trained with.")]
+
+
+@app.command()
+def ears(
+    data: DataOption,
+    run: RunOption,
+    weights: FolderOption,
+    storage: Annotated[str, typer.Option(metavar="[float|half|int8]", help="How the matrices are stored.")] = "int8",
+    settings: SetOption = None,
+) -> None:
+    """The recogniser's network."""
+    from step_audio_mini.train.export_ears import STORAGE, export_ears
+
+    if storage not in STORAGE:
+        raise typer.BadParameter(f"no storage {storage!r}; use {', '.join(STORAGE)}")
+    recipe = _recipe("ears", data, settings)
+    _tell(export_ears(recipe, run, weights, storage, _command("ears", settings)), "ears")
+
+
+@app.command()
+def mind(data: DataOption, run: RunOption, weights: FolderOption, settings: SetOption = None) -> None:
+    """The mind's encoder, decoder and sub-word model."""
+    from step_audio_mini.train.export import load_averaged
+    from step_audio_mini.train.export_mind import add_mind
+    from step_audio_mini.train.export_search import SOURCES
+
+    recipe = _recipe("mind", data, settings)
+    network = recipe.build()
+    load_averaged(network, run)
+    training = {"command": _command("mind", settings), "sources": SOURCES}
+    opened = add_mind(weights, network, recipe.data.pieces.read_bytes(), {"training": training})
+    _tell(opened, "mind_encoder", "mind_decoder", "mind_pieces")
+
+
+@app.command()
+def voice(
+    data: DataOption,
+    run: RunOption,
+    weights: FolderOption,
+    cache: Annotated[Path, typer.Option(help="Cache that the voices were prepared from.")],
+    settings: SetOption = None,
+) -> None:
+    """The acoustic model of the voices."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.train.export_voice import export_voice
+
+    recipe = _recipe("voice", data, settings)
+    clips = Cache.open(cache).clips
+    _tell(export_voice(recipe, run, weights, clips, _command("voice", settings)), "acoustic")
+
+
+@app.command()
+def vocoder(data: DataOption, run: RunOption, weights: FolderOption, settings: SetOption = None) -> None:
+    """The vocoder."""
+    from step_audio_mini.train.export_vocoder import export_vocoder
+
+    recipe = _recipe("vocoder", data, settings)
+    _tell(export_vocoder(recipe, run, weights, _command("vocoder", settings)), "vocoder")
+
+
+@app.command()
+def words(
+    texts: Annotated[Path, typer.Option(help="Folder of the text packs.")],
+    weights: FolderOption,
+    speech: Annotated[list[Path], typer.Option(help="Folders of speech packs whose test transcripts stay out.")],
+) -> None:
+    """The word graph, the lexicon and letter-to-sound; nothing of them is trained by steps."""
+    from step_audio_mini.train.export_search import export_search
+
+    figures = export_search(texts, speech, weights)
+    out.show([(name, str(value)) for name, value in figures.items()])
+
+
+def _recipe(name: str, data: Path, settings: list[str] | None) -> Any:
+    from step_audio_mini.train.registry import set_up
+
+    return set_up(name, data, pairs_of(settings or []))[0]
+
+
+def _command(recipe: str, settings: list[str] | None) -> str:
+    """How the run was trained, without the paths of the machine that did it."""
+    return " ".join(["step-audio train", recipe, "--data DATA --out RUN", *(f"--set {s}" for s in settings or [])])
+
+
+def _tell(weights: Weights, *names: str) -> None:
+    out.show([(name, f"{weights.part(name).file}, {weights.part(name).parameters:,} parameters") for name in names])

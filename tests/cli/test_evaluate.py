@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from step_audio_mini.data.cache import build_cache
+from step_audio_mini.evaluate import speed
+from tests import tiny
+from tests.cli.conftest import Run
+from tests.data.conftest import MakePack, make_pack  # noqa: F401 - a fixture
+from tests.fakes import FakeRooms, speech
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def cache(make_pack: MakePack, tmp_path: Path) -> Path:  # noqa: F811
+    clip = {"id": "a", "split": "test", "seconds": 1.0, "text": "打开灯", "pinyin": "da3 kai1 deng1", "lang": "zh"}
+    build_cache([make_pack("cv_zh", [clip | {"speaker": "s"}])], tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def test_ears_to_report(run: Run, cache: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pocketsphinx")
+    tiny.weights(tmp_path / "w")
+    out = tmp_path / "results" / "ears.json"
+    done = run("evaluate", "ears", "--cache", cache, "--weights", tmp_path / "w", "--out", out, "--json", "--most", 5)
+    assert (done.code, done.err.strip()) == (0, "")
+    printed = json.loads(done.out)
+    assert printed == json.loads(out.read_text())
+    assert printed["command"] == "step-audio evaluate ears --cache DIR --most 5"
+    assert "ears " in printed["facts"]["weights"]
+    row = printed["rows"][0]
+    assert (row["measure"], row["data"], row["n"]) == ("toneless-syllable error, greedy", "cv_zh", 1)
+    assert run("evaluate", "report", out.parent, "--out", tmp_path / "results.md").code == 0
+    assert "`step-audio evaluate ears --cache DIR --most 5`" in (tmp_path / "results.md").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed")
+def test_talk_prints_lines(run: Run, rooms: FakeRooms, cache: Path, tmp_path: Path) -> None:
+    tiny.weights(tmp_path / "w")
+    done = run("evaluate", "talk", "--cache", cache, "--weights", tmp_path / "w", "--most", 1)
+    assert done.code == 0
+    assert "clean spoken answers" in done.out
+    assert "n = 1, real" in done.out
+
+
+def test_bench(run: Run, rooms: FakeRooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from step_audio_mini.audio import file
+
+    monkeypatch.setattr(speed, "cold_start", lambda *_: (1.0, 0.5, 200.0))
+    file.write(tmp_path / "in.wav", speech())
+    for part, row in (("talk", "peak memory"), ("listen", "real-time factor"), ("speak", "real-time factor")):
+        done = run("bench", part, tmp_path / "in.wav")
+        assert done.code == 0, done.err
+        assert row in done.out
+    printed = json.loads(run("bench", "speak", "--json", "--out", tmp_path / "bench.json").out)
+    assert printed["command"] == "step-audio bench speak"
+    assert (tmp_path / "bench.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["bench", "sing"], "talk, listen or speak"),
+        (["bench", "talk"], "needs a recording"),
+        (["bench", "talk", "gone.wav"], "gone.wav"),
+        (["evaluate", "ears", "--cache", "gone", "--weights", "gone"], "no weights"),
+        (["evaluate", "talk", "--cache", "gone"], "no cache"),
+        (["evaluate", "report", "gone"], "no results"),
+        (["evaluate", "moon"], "moon"),
+    ],
+)
+def test_wrong_use_is_one_line(run: Run, rooms: FakeRooms, arguments: list[str], line: str) -> None:
+    done = run(*arguments)
+    assert done.code == 2
+    assert line in done.err
+    assert len(done.err.strip().splitlines()) == 1
