@@ -1,0 +1,166 @@
+"""`step-audio evaluate`: figures with intervals from recordings that nobody trained on, and the report made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from step_audio_mini.cli import output
+from step_audio_mini.cli.options import BUILT_IN, JsonOption, WeightsOption
+
+if TYPE_CHECKING:
+    from step_audio_mini.evaluate.results import Row
+
+app = typer.Typer(help="Measure a part of the model, or the whole.", no_args_is_help=True)
+
+CacheOption = Annotated[Path, typer.Option(help="folder that `step-audio prepare --cache` made")]
+OutOption = Annotated[Path | None, typer.Option(help="write the result file here too")]
+MostOption = Annotated[int, typer.Option(help="most clips of each kind, evenly spaced: a quick look")]
+
+
+@app.command()
+def ears(
+    cache: CacheOption,
+    out: OutOption = None,
+    most: MostOption = 1000,
+    most_peer: Annotated[int, typer.Option(help="clips of each English pack for word error and the peer")] = 60,
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """Phone, syllable and word error on the test clips of every pack, PocketSphinx beside us."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.ears import EarsTest, OurEars, lexicon_of, measure
+    from step_audio_mini.evaluate.peers import PocketSphinx
+    from step_audio_mini.runtime.manifest import Weights
+
+    opened = Weights.open(weights)
+    test = EarsTest(Cache.open(cache), lexicon_of(opened), most, most_peer)
+    command = "ears --cache DIR" + _option("--most", most, 1000) + _option("--most-peer", most_peer, 60)
+    _run(command, weights, out, as_json, lambda tell: measure(test, OurEars(opened), PocketSphinx(), tell))
+
+
+@app.command()
+def mind(out: OutOption = None, weights: WeightsOption = BUILT_IN, as_json: JsonOption = False) -> None:
+    """Intents, states, calls and dialogues on text: phrasings and values that training never saw."""
+    from functools import cache as remembered
+
+    from step_audio_mini.evaluate.mind import measure
+    from step_audio_mini.runtime.manifest import Weights
+    from step_audio_mini.think.mind import Mind
+
+    opened = Weights.open(weights)
+    minds = remembered(lambda pack: Mind.load(pack, opened))
+    _run("mind", weights, out, as_json, lambda tell: measure(minds, tell))
+
+
+@app.command()
+def voice(
+    cache: CacheOption,
+    out: OutOption = None,
+    most: MostOption = 1000,
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """How well others understand the voice, and how near it is to the natural readings."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.ears import OurEars
+    from step_audio_mini.evaluate.peers import PocketSphinx
+    from step_audio_mini.evaluate.voice import VoiceTest, measure
+    from step_audio_mini.model import StepAudio2Mini
+    from step_audio_mini.runtime.manifest import Weights
+    from step_audio_mini.train.pitch import track
+
+    model = StepAudio2Mini.from_pretrained(weights)
+    test = VoiceTest(
+        Cache.open(cache),
+        lambda text, language: model.speak(text, language).samples,
+        OurEars(Weights.open(weights)),
+        PocketSphinx(),
+        track,
+        most,
+    )
+    _run("voice --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+
+
+@app.command()
+def talk(
+    cache: CacheOption,
+    out: OutOption = None,
+    most: MostOption = 1000,
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """The whole way: orders, requests by voice, false calls, clean answers, delays."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.talk import TalkTest, measure
+    from step_audio_mini.model import StepAudio2Mini
+
+    test = TalkTest(StepAudio2Mini.from_pretrained(weights), Cache.open(cache), most)
+    _run("talk --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="folder of result files")] = Path("docs/results"),
+    out: Annotated[Path, typer.Option(help="where the tables go")] = Path("docs/results.md"),
+) -> None:
+    """Write docs/results.md from the result files; no number in it is typed by hand."""
+    from step_audio_mini.errors import UserError
+    from step_audio_mini.evaluate.report import report as tables
+
+    text = tables(results)
+    beside = out.with_name(out.name + ".part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(out)
+    except OSError as wrong:
+        raise UserError(f"{out} cannot be written ({wrong.strerror}); choose another place") from wrong
+
+
+def _run(
+    command: str,
+    weights: str,
+    out: Path | None,
+    as_json: bool,
+    measure: Callable[[Callable[[str], None]], list[Row]],
+) -> None:
+    """Measure with the name of each part on standard error, then write and print the results."""
+    from rich.console import Console
+
+    from step_audio_mini.evaluate.results import Results
+
+    console = Console(stderr=True, highlight=False)
+    with console.status("") as status:
+        rows = measure(status.update)
+    results = Results(command.split(maxsplit=1)[0], f"step-audio evaluate {command}", tuple(rows), _facts(weights))
+    if out:
+        results.write(out)
+    if as_json:
+        output.show_json(results.to_json())
+    else:
+        output.show([_line(row) for row in rows])
+
+
+def _line(row: Row) -> tuple[str, str]:
+    unit = "" if row.unit == "x" else f" {row.unit}"
+    interval = f"{row.low:.3g} ... {row.high:.3g}, n = {row.n}, {row.kind}"
+    return row.data[:40], f"{row.measure} ({row.system}): {row.value:.4g}{unit}  [{interval}]"
+
+
+def _facts(weights: str) -> dict[str, Any]:
+    """What the figures belong to: version, and the first letters of each weight file's checksum."""
+    from importlib.metadata import version
+
+    from step_audio_mini.runtime.manifest import Weights
+
+    parts = Weights.open(weights).parts
+    sums = ", ".join(f"{name} {part.sha256[:8]}" for name, part in sorted(parts.items()))
+    return {"version": version("step-audio-mini"), "weights": sums}
+
+
+def _option(name: str, value: int, default: int) -> str:
+    """An option as typed, where it is not the default."""
+    return "" if value == default else f" {name} {value}"
