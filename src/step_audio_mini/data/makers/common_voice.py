@@ -167,7 +167,7 @@ def _fill_cv_rsample(draft: Draft, open_: Open) -> Split:
 MAKERS = (
     Maker(
         "cv_zh",
-        "Common Voice zh-CN read sentences, 270 speakers",
+        "Common Voice zh-CN read sentences, 244 speakers",
         (MANDARIN,),
         "CC0-1.0",
         _fill_cv_zh,
@@ -191,7 +191,7 @@ MAKERS = (
     ),
     Maker(
         "cv_delta",
-        "Common Voice English, 361 speakers, many accents",
+        "Common Voice English, 320 speakers, many accents",
         (*(delta.repository for delta in DELTAS), SAMPLE),
         "CC0-1.0 (Common Voice, mostly delta segments 13.0, 18.0, 19.0, 20.0)",
         _fill_cv_delta,

@@ -202,7 +202,7 @@ MAKERS = (
     ),
     Maker(
         "libri_mini",
-        "mini LibriSpeech train-clean-5: 27 native readers",
+        "mini LibriSpeech train-clean-5: 26 native readers",
         ("zhangrui0712/Voice-Age", DEEP_SPEAKER),
         "CC BY 4.0 (LibriSpeech/LICENSE.TXT)",
         _fill_libri_mini,
