@@ -46,7 +46,7 @@ def inputs_of(reader: Reader, reading: Reading, vectors: Array, snr_db: float) -
     """The encoder's arrays, batch of one; a missing acoustic stream is one zero vector behind a closed gate."""
     there = len(vectors) > 0
     sound = vectors if there else np.zeros((1, vectors.shape[1]), np.float32)
-    names = ("pieces", "symbols", "items", "segments", "confidences", "languages", "spots")
+    names = ("pieces", "symbols", "items", "segments", "confidences", "languages", "spots", "hints", "familiar")
     return {name: getattr(reading, name)[None] for name in names} | {
         "descriptions": reader.descriptions,
         "vectors": sound[None].astype(np.float32),

@@ -58,14 +58,25 @@ def shipped_tools(store: Store) -> dict[str, ToolFunction]:
 
 
 class Mind:
-    """A loaded pack and a network. Shared by all dialogues; what one dialogue remembers is its `Dialogue`."""
+    """A loaded pack and a network. Shared by all dialogues; what one dialogue remembers is its `Dialogue`.
+
+    `ears` is the width of the ears' vectors. `phrasings` keeps the pack's hints to one split of its phrasings: who
+    measures on held-out ones passes `train`.
+    """
 
     def __init__(
-        self, pack: Pack, net: Net, pieces: Pieces, tools: Mapping[str, ToolFunction], *, ears: int = 192
+        self,
+        pack: Pack,
+        net: Net,
+        pieces: Pieces,
+        tools: Mapping[str, ToolFunction],
+        *,
+        ears: int = 192,
+        phrasings: str | None = None,
     ) -> None:
         self.pack, self.values = pack, Values(pack)
         self._net, self._ears = net, ears
-        self._reader = Reader(pack, self.values, pieces)
+        self._reader = Reader(pack, self.values, pieces, phrasings)
         self._replies = Replies(pack, self.values)
         self._toolbox = Toolbox(pack, tools)
 
@@ -77,6 +88,7 @@ class Mind:
         *,
         tools: Mapping[str, ToolFunction] | None = None,
         state: Path | None = None,
+        phrasings: str | None = None,
     ) -> Mind:
         """The mind for one pack or several, by name or folder.
 
@@ -89,7 +101,7 @@ class Mind:
         pack = join([load_pack(name) for name in names])
         net, pieces = load_network(weights if isinstance(weights, Weights) else Weights.open(weights))
         known = shipped_tools(Store(state)) | dict(tools or {})
-        return cls(pack, net, pieces, known, ears=net.ears_width)
+        return cls(pack, net, pieces, known, ears=net.ears_width, phrasings=phrasings)
 
     def dialogue(self, language: Language | None = None) -> Dialogue:
         """A new conversation; silence is answered in `language` until something was understood."""

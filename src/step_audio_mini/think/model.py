@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from step_audio_mini.think.alphabet import SYMBOLS, Role
+from step_audio_mini.think.hints import FAMILIARITY
 from step_audio_mini.think.reading import CONFIDENCE_BINS
 
 
@@ -156,6 +157,8 @@ class Memory:
     """(L, 2, B, N, D) keys and values of the ears' vectors."""
     gate: Tensor
     """(B, L) weight of the sound."""
+    prior: Tensor
+    """(B, C) what the pack's own sentences say of a candidate; 0 but for intents."""
     mask: Tensor | None = None
     sound_mask: Tensor | None = None
 
@@ -172,6 +175,7 @@ class MindNet(nn.Module):
         self.confidence = nn.Embedding(len(CONFIDENCE_BINS) + 1, width)
         self.language = nn.Embedding(2, width)
         self.describer = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.familiar = nn.Linear(FAMILIARITY, width)
         self.spot = nn.Linear(width, 2 * width, bias=False)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.norm = nn.LayerNorm(width)
@@ -179,12 +183,16 @@ class MindNet(nn.Module):
         self.gate = nn.Sequential(nn.Linear(2, 16), nn.SiLU(), nn.Linear(16, config.decoder_layers))
         self.as_input, self.as_key = nn.Linear(width, width), nn.Linear(width, width)
         self.role = nn.Embedding(len(Role), width)
+        self.trust = nn.Embedding(len(Role), 1)
         self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.last = nn.LayerNorm(width)
         self.query = nn.Linear(width, width)
         self.drop = nn.Dropout(config.dropout)
         for table in (self.piece, self.symbol, self.segment, self.confidence, self.language, self.role):
             nn.init.normal_(table.weight, std=0.3 if table is self.piece else 0.1)
+        with torch.no_grad():
+            self.trust.weight.zero_()
+            self.trust.weight[Role.INTENT] = 1.0
 
     def describe(self, descriptions: Tensor) -> Tensor:
         """Vectors of the pack's items from the pieces that describe them: (M, L) -> (M, D)."""
@@ -196,6 +204,7 @@ class MindNet(nn.Module):
         """What the decoder looks at.
 
         pieces, symbols, items, segments, confidences, languages (B, T) int64; spots (B, 2, T, S);
+        hints (B, M); familiar (B, 3);
         descriptions (M, L) int64, slots last; vectors (B, N, ears); snr (B, 2): dB / 20 and 1 where there are vectors;
         mask (B, T) and sound_mask (B, N) bool where rows are padded.
         """
@@ -212,7 +221,7 @@ class MindNet(nn.Module):
         begin, inside = self.spot(described[described.shape[0] - slots :]).chunk(2, dim=-1)
         x = x + inputs["spots"][:, 0] @ begin + inputs["spots"][:, 1] @ inside
         mask = inputs["mask"][:, None, None, :] if "mask" in inputs else None
-        x = self.drop(x)
+        x = self.drop(x + self.familiar(inputs["familiar"]).unsqueeze(1))
         for layer in self.layers:
             x = layer(x, mask)
         return self._remember(self.norm(x), described, inputs, mask)
@@ -226,7 +235,9 @@ class MindNet(nn.Module):
         sounds = torch.stack([torch.stack(layer.sound.keys_values(sound)) for layer in self.decoder])  # type: ignore[operator, union-attr]
         gate = torch.sigmoid(self.gate(inputs["snr"])) * inputs["snr"][:, 1:]
         sound_mask = inputs["sound_mask"][:, None, None, :] if "sound_mask" in inputs else None
-        return Memory(self.as_input(candidates), self.as_key(candidates), words, sounds, gate, mask, sound_mask)
+        prior = functional.pad(inputs["hints"], (len(SYMBOLS), x.shape[1]))
+        keys = self.as_key(candidates)
+        return Memory(self.as_input(candidates), keys, words, sounds, gate, prior, mask, sound_mask)
 
     def decode(self, memory: Memory, previous: Tensor, roles: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the next choices (B, Q, C) and the grown cache.
@@ -240,7 +251,8 @@ class MindNet(nn.Module):
             x, grown = layer(x, memory, index, cache[index])
             caches.append(grown)
         query = self.query(self.last(x))
-        return (query @ memory.keys.transpose(1, 2)).float() / math.sqrt(width), torch.stack(caches)
+        scores = (query @ memory.keys.transpose(1, 2)).float() / math.sqrt(width)
+        return scores + self.trust(roles) * memory.prior.unsqueeze(1), torch.stack(caches)
 
     def empty_cache(self, batch: int) -> Tensor:
         """The decoder's cache before the first choice: (L, 2, B, 0, D)."""

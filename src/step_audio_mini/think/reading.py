@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from step_audio_mini.think.alphabet import INDEX, system_symbol
+from step_audio_mini.think.hints import Hints
 from step_audio_mini.think.pack import Pack
 from step_audio_mini.think.state import Dialogue
 from step_audio_mini.think.units import Unit, is_han, split
@@ -68,6 +69,10 @@ class Reading:
     """(T,) 0 English, 1 Chinese."""
     spots: NDArray[np.float32]
     """(2, T, S) begin and inside of values of each slot."""
+    hints: NDArray[np.float32]
+    """(M,) log-probability of each intent by the pack's own sentences; 0 for slots."""
+    familiar: NDArray[np.float32]
+    """(3,) how familiar the words are."""
     hypotheses: tuple[tuple[Unit, ...], ...]
     units: Int64
     """(T, 2) hypothesis and unit of a position; -1 where it comes from no unit."""
@@ -85,9 +90,10 @@ class Reading:
 
 
 class Reader:
-    """Lays out turns for one loaded pack."""
+    """Lays out turns for one loaded pack. `split_name`: the phrasings that hints are counted from; None for all."""
 
-    def __init__(self, pack: Pack, values: Values, pieces: Pieces) -> None:
+    def __init__(self, pack: Pack, values: Values, pieces: Pieces, split_name: str | None = None) -> None:
+        self._hints = Hints(pack, values, split_name)
         self.pack, self.values, self.pieces = pack, values, pieces
         self._intent = {name: i for i, name in enumerate(pack.intent_names)}
         self._slot = {name: i + len(pack.intent_names) for i, name in enumerate(pack.slot_names)}
@@ -141,7 +147,9 @@ class Reader:
             kept.append(heard)
             if len(kept) == MAX_HYPOTHESES:
                 break
-        return layout.finish(tuple(kept))
+        intents, familiar = self._hints.of([unit.text for unit in kept[0]] if kept else [])
+        hints = np.concatenate([intents, np.zeros(len(self.pack.slot_names), np.float32)])
+        return layout.finish(tuple(kept), hints, familiar)
 
     def _lay_state(self, layout: _Layout, dialogue: Dialogue) -> None:
         if dialogue.state.intent not in self._intent:
@@ -196,13 +204,15 @@ class _Layout:
         self._edges.append(edges)
         self._spots.append(self._none if spots is None else spots)
 
-    def finish(self, hypotheses: tuple[tuple[Unit, ...], ...]) -> Reading:
+    def finish(
+        self, hypotheses: tuple[tuple[Unit, ...], ...], hints: NDArray[np.float32], familiar: NDArray[np.float32]
+    ) -> Reading:
         rows = np.array(self._rows, np.int64)
         edges = np.array(self._edges, bool)
         return Reading(
             pieces=np.array(self.pieces, np.int64),
             symbols=rows[:, 0], items=rows[:, 1], segments=rows[:, 2], confidences=rows[:, 3], languages=rows[:, 4],
-            spots=np.stack(self._spots, axis=1),
+            spots=np.stack(self._spots, axis=1), hints=hints, familiar=familiar,
             hypotheses=hypotheses,
             units=np.array(self._units, np.int64),
             starts=edges[:, 0], ends=edges[:, 1],

@@ -139,6 +139,13 @@ class Values:
             return times.draw_time(language, rng)
         return times.draw_date(language, rng) if kind.kind == "date" else None
 
+    def longest_at(self, units: Sequence[str], at: int) -> tuple[str | None, int]:
+        """The slot of the longest listed value that begins at a place, and its length; (None, 1) without one."""
+        for length in range(min(self._longest, len(units) - at), 0, -1):
+            if slots := self._spots.get(tuple(units[at : at + length])):
+                return self.pack.slot_names[slots[0]], length
+        return None, 1
+
     def spot(self, units: Sequence[str]) -> NDArray[np.float32]:
         """Where slot values stand: (2, T, S), first the units that begin one, then those inside; 0 or 1."""
         found = np.zeros((2, len(units), len(self.pack.slot_names)), np.float32)

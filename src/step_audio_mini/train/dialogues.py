@@ -49,8 +49,12 @@ class Shape:
     """Asks to repeat, or cancels."""
     elsewhere: float = 0.12
     """Says something that is none of the pack's business."""
-    correct: float = 0.25
-    more: float = 0.25
+    correct: float = 0.22
+    more: float = 0.22
+    object: float = 0.05
+    """Says no to what was just done."""
+    refer: float = 0.15
+    """Wants something else with the thing just spoken of: `turn it off again`."""
 
 
 class Person:
@@ -100,8 +104,11 @@ class Person:
             if dice < self._shape.correct + self._shape.more:
                 manner = "correction" if dice < self._shape.correct else "more"
                 return self._inform(memory, rng.choice(list(memory.state.slots)), manner, language, rng)
-            if dice < self._shape.correct + self._shape.more + 0.05:
+            rest = dice - self._shape.correct - self._shape.more
+            if rest < self._shape.object:
                 return self._repair(memory, "deny", language, rng)
+            if rest < self._shape.object + self._shape.refer and (turn := self._refer(memory, language, rng)):
+                return turn
         return self._request(memory, language, rng)
 
     def _off_topic(self, memory: Dialogue, language: Language, rng: random.Random) -> Turn | None:
@@ -125,6 +132,16 @@ class Person:
         intent = self.pack.intents[name]
         carried = referred(self.pack, intent, said.values, memory)
         return self._turn(memory, said, "request", name, carried)
+
+    def _refer(self, memory: Dialogue, language: Language, rng: random.Random) -> Turn | None:
+        known = {s for s in memory.state.slots if self.pack.slots[s].refers}
+        fitting = [n for n in self._intents[language] if known & set(self.pack.intents[n].slots)]
+        for _ in range(12 if fitting else 0):
+            name = rng.choice(fitting)
+            said = self.phrases.request(name, language, rng)
+            if said and (carried := referred(self.pack, self.pack.intents[name], said.values, memory)):
+                return self._turn(memory, said, "request", name, carried)
+        return None
 
     def _inform(self, memory: Dialogue, slot: str, manner: str, language: Language, rng: random.Random) -> Turn | None:
         name = memory.state.intent

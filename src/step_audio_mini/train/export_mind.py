@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from step_audio_mini.runtime.manifest import Weights
 from step_audio_mini.think.alphabet import SYMBOLS
+from step_audio_mini.think.hints import FAMILIARITY
 from step_audio_mini.think.model import Memory, MindNet
 from step_audio_mini.train.export import Signature, add_part, export_graph, half_storage, parameter_count
 
@@ -25,8 +26,10 @@ ENCODER_INPUTS = (
     "descriptions",
     "vectors",
     "snr",
+    "hints",
+    "familiar",
 )
-MEMORY = ("candidates", "keys", "words", "sound", "gate")
+MEMORY = ("candidates", "keys", "words", "sound", "gate", "prior")
 
 
 class EncoderGraph(nn.Module):
@@ -60,7 +63,9 @@ def mind_graphs(net: MindNet) -> tuple[bytes, bytes]:
     example = _example(net)
     free: dict[str, dict[int, str]] = {name: {1: "length"} for name in ENCODER_INPUTS[:6]}
     free |= {"spots": {2: "length", 3: "slots"}, "descriptions": {0: "items", 1: "described"}, "vectors": {1: "peaks"}}
-    shapes = {"candidates": {1: "candidates"}, "keys": {1: "candidates"}, "words": {3: "length"}, "sound": {3: "peaks"}}
+    free["hints"] = {1: "items"}
+    shapes = {name: {1: "candidates"} for name in ("candidates", "keys", "prior")}
+    shapes |= {"words": {3: "length"}, "sound": {3: "peaks"}}
     encoder = export_graph(EncoderGraph(net), example, Signature(ENCODER_INPUTS, MEMORY, free | shapes), facts)
     with torch.no_grad():
         memory = EncoderGraph(net)(*example)
@@ -78,7 +83,7 @@ def _example(net: MindNet) -> tuple[Tensor, ...]:
     numbers[2] = torch.zeros(1, 7, dtype=torch.long)
     return (
         *numbers, torch.zeros(1, 2, 7, 3), torch.ones(5, 4, dtype=torch.long), torch.zeros(1, 2, net.config.ears),
-        torch.zeros(1, 2),
+        torch.zeros(1, 2), torch.zeros(1, 5), torch.zeros(1, FAMILIARITY),
     )  # fmt: skip
 
 

@@ -182,6 +182,8 @@ def collate(examples: Sequence[Example], reader: Reader, ears: int) -> MindBatch
     inputs = {name: torch.from_numpy(array) for name, array in arrays.items()} | {
         "spots": torch.from_numpy(spots), "mask": torch.from_numpy(mask),
         "descriptions": torch.from_numpy(reader.descriptions),
+        "hints": torch.from_numpy(np.stack([e.reading.hints for e in examples])),
+        "familiar": torch.from_numpy(np.stack([e.reading.familiar for e in examples])),
         "vectors": torch.zeros(batch, 1, ears), "snr": torch.zeros(batch, 2),
     }  # fmt: skip
     numbers = (torch.from_numpy(a) for a in (previous, roles, targets, allowed))

@@ -5,6 +5,7 @@ The acoustic stream stays closed here (no vectors); the recipe `join` opens it o
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from step_audio_mini.errors import UserError
 from step_audio_mini.think.alphabet import Role
 from step_audio_mini.think.model import MindConfig, MindNet
 from step_audio_mini.think.pack import Pack, Value, join
 from step_audio_mini.think.pack_file import load_pack
 from step_audio_mini.think.reading import Reader, SentencePieces
+from step_audio_mini.think.units import split
 from step_audio_mini.train.confusion import Confusion, confusion_from_lexicons
 from step_audio_mini.train.dialogues import Person
+from step_audio_mini.train.loop import LoopConfig
 from step_audio_mini.train.mindbatch import Example, MindBatch, collate, example
 from step_audio_mini.train.mindtexts import MindTexts
 
@@ -49,7 +53,8 @@ class Setting:
 
     def __init__(self, pack: Pack, pieces: SentencePieces, texts: MindTexts) -> None:
         self.person = Person(pack, texts.split, texts.messages, texts.elsewhere)
-        self.reader = Reader(pack, self.person.phrases.values, pieces)
+        # hints never know the phrasings that are held out
+        self.reader = Reader(pack, self.person.phrases.values, pieces, "train")
 
 
 class MindRecipe:
@@ -167,13 +172,37 @@ def invented(pack: Pack, texts: MindTexts, rng: random.Random) -> Pack:
     return pack.with_values(values)
 
 
+@dataclass(frozen=True)
+class Options:
+    """What can be set of the mind beside the loop."""
+
+    size: int = 192
+    """Width of the network, a multiple of 64: the one dial."""
+    turns: int = 48
+    """Turns of dialogues in a batch."""
+    pieces: str = ""
+    """The sub-word model; made from the texts, and kept beside them, when not given."""
+
+
+LOOP = LoopConfig(steps=6000, rate=1.2e-3, warmup=100, ema=0.995, evaluate_every=250)
+
+
+def make(data: Path, options: Options) -> MindRecipe:
+    """The recipe over a folder of text packs."""
+    pieces = Path(options.pieces) if options.pieces else data / "mind_pieces.model"
+    found = MindData(data, pieces)
+    if not pieces.exists():
+        if options.pieces:
+            raise UserError(f"no sub-word model at {pieces}; leave `pieces` out to have one made")
+        beside = pieces.with_suffix(".part")
+        beside.write_bytes(train_pieces(found))
+        beside.replace(pieces)
+    return MindRecipe(found, width=options.size, turns=options.turns)
+
+
 def train_pieces(data: MindData, size: int = 4500, seed: int = 1) -> bytes:
     """A sub-word model over units of general sentences and of the packs' own; every Han character stands alone."""
-    import io
-
-    import sentencepiece
-
-    from step_audio_mini.think.units import split
+    import sentencepiece  # slow to import
 
     texts, rng = MindTexts(data.texts, "train"), random.Random(seed)
     lines = [" ".join(split(s)) for found in texts.elsewhere.values() for s in found]
