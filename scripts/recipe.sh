@@ -1,0 +1,33 @@
+#!/bin/sh
+# The whole recipe, from packs to weights, read from top to bottom: scripts/recipe.sh PACKS TEXTS WORK
+#
+# PACKS: folder of speech and noise packs (docs/data.md). TEXTS: folder of text packs. WORK: gets cache, runs, weights.
+# Every line can be stopped and run again: it goes on where it was. On one processor core the ears take days to be as
+# good as they can get; `scripts/recipe.sh PACKS TEXTS WORK 50` makes fifty steps of each part, to see that all works.
+set -eu
+packs=$1 texts=$2 work=$3 short=${4:+--until $4}
+lexicon=$texts/lex_en/cmudict.tsv.gz
+train() { part=$1 && shift && step-audio train "$part" "$@" $short; }
+
+# sound decoded once, words and their graph
+step-audio prepare --from "$packs" --cache "$work/cache"
+step-audio export words --texts "$texts" --speech "$packs" --weights "$work/weights"
+
+# ears: a few clean speakers lead off the all-blank plateau, then everything
+train ears --data "$work/cache" --out "$work/runs/ears-clean" --set stage=clean --set steps=1300 --set rate=5e-4 \
+    --set warmup=500 --set final=1 --set "lexicon=$lexicon"
+train ears --data "$work/cache" --out "$work/runs/ears" --start "$work/runs/ears-clean" --set "lexicon=$lexicon"
+step-audio export ears --data "$work/cache" --run "$work/runs/ears" --weights "$work/weights" --set "lexicon=$lexicon"
+
+# mind: dialogues generated from the packs of scenarios
+train mind --data "$texts" --out "$work/runs/mind"
+step-audio export mind --data "$texts" --run "$work/runs/mind" --weights "$work/weights"
+
+# voice: alignment, F0 and energy are measured first
+train voice --data "$work/cache" --out "$work/runs/voice" --set "lexicon=$lexicon"
+step-audio export voice --data "$work/cache" --cache "$work/cache" --run "$work/runs/voice" --weights "$work/weights" \
+    --set "lexicon=$lexicon"
+train vocoder --data "$work/cache" --out "$work/runs/vocoder"
+step-audio export vocoder --data "$work/cache" --run "$work/runs/vocoder" --weights "$work/weights"
+
+step-audio doctor
