@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from step_audio_mini.listen.arcs import Arcs
-from step_audio_mini.listen.recogniser import Language, Pronouncer
+from step_audio_mini.listen.recogniser import Pronouncer, WordModel
 from step_audio_mini.listen.vocabulary import FIRST_WORD, Vocabulary
 from step_audio_mini.listen.wordgraph import compile_words
 from step_audio_mini.runtime.manifest import Weights
@@ -97,9 +97,9 @@ def general(vocabulary: Vocabulary) -> Arcs:
 
 
 @pytest.fixture(scope="session")
-def language(general: Arcs, vocabulary: Vocabulary) -> Language:
+def word_model(general: Arcs, vocabulary: Vocabulary) -> WordModel:
     class Known(Pronouncer):
         def __call__(self, word: str) -> Sequence[tuple[str, ...]]:
             return {"lamp": (("L", "AE1", "M", "P"),), "泵": (("b", "eng4"),)}.get(word, ())
 
-    return Language(general, vocabulary, Known(Weights(Path(), {})))
+    return WordModel(general, vocabulary, Known(Weights(Path(), {})))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from step_audio_mini.listen.alignment import FRAME_SECONDS, TAIL, spans, word_shares, words_of
 from step_audio_mini.listen.arcs import Arcs
-from step_audio_mini.listen.search import Beam, Limits, Path, Searcher
+from step_audio_mini.listen.search import Beam, Limits, Searcher, SearchPath
 from step_audio_mini.listen.space import Weighing, join, weigh
 from step_audio_mini.listen.vocabulary import FIRST_WORD, Vocabulary
 from step_audio_mini.text.phones import UNITS
@@ -107,9 +107,12 @@ def test_tokens_stay_bounded(general: Arcs) -> None:
 def test_spans_of_unfinished_paths(vocabulary: Vocabulary) -> None:
     token = {word: vocabulary.token(word) for word in SPOKEN}
     units = [(UNITS.index(unit), 2 * place) for place, unit in enumerate(["DH", "IY", "L", "AY"])]
-    assert spans(Path(tuple(units), ((token["the"], 0), (token["lights"], 4)), 0.0), vocabulary) == [(0, 2), (2, 4)]
-    assert spans(Path(tuple(units), ((token["the"], 0),), 0.0), vocabulary) == [(0, 2)]
-    assert spans(Path((), (), 0.0), vocabulary) == []
+    assert spans(SearchPath(tuple(units), ((token["the"], 0), (token["lights"], 4)), 0.0), vocabulary) == [
+        (0, 2),
+        (2, 4),
+    ]
+    assert spans(SearchPath(tuple(units), ((token["the"], 0),), 0.0), vocabulary) == [(0, 2)]
+    assert spans(SearchPath((), (), 0.0), vocabulary) == []
 
 
 def test_a_pack_graph_joins_and_is_preferred(general: Arcs, vocabulary: Vocabulary) -> None:

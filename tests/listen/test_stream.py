@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from step_audio_mini.errors import UserError
 from step_audio_mini.listen.endpoint import EndRules
-from step_audio_mini.listen.recogniser import Language, Recogniser, Tuning
+from step_audio_mini.listen.recogniser import Recogniser, Tuning, WordModel
 from step_audio_mini.listen.search import Limits
 from step_audio_mini.listen.space import Weighing
 from step_audio_mini.listen.stream import Stream, unit_peaks
@@ -51,8 +51,8 @@ class Mixing(Script):
 
 
 @pytest.fixture(scope="module")
-def mixing(language: Language) -> Recogniser:
-    return Recogniser(Mixing(), language, tuning=TUNING)
+def mixing(word_model: WordModel) -> Recogniser:
+    return Recogniser(Mixing(), word_model, tuning=TUNING)
 
 
 def hear(recogniser: Recogniser, samples: NDArray[np.float32], cuts: list[int]) -> Hearing:
@@ -72,14 +72,14 @@ def test_any_cut_of_the_samples_is_the_same(mixing: Recogniser, length: int, cut
     np.testing.assert_array_equal(pieces.vectors, whole.vectors)
 
 
-def scripted(language: Language, words: list[str], lead: int = 5, tail: int = 3, **settings: Any) -> Recogniser:
+def scripted(word_model: WordModel, words: list[str], lead: int = 5, tail: int = 3, **settings: Any) -> Recogniser:
     frames, _ = said([SPOKEN[word].split("|")[0] for word in words], gap=2)
     rows = posteriors([0] * lead + frames + [0] * tail, 0.99)
-    return Recogniser(Script(rows), language, tuning=replace(TUNING, **settings))
+    return Recogniser(Script(rows), word_model, tuning=replace(TUNING, **settings))
 
 
-def test_words_with_times_confidences_and_vectors(language: Language) -> None:
-    recogniser = scripted(language, ["turn", "on", "the", "light"])
+def test_words_with_times_confidences_and_vectors(word_model: WordModel) -> None:
+    recogniser = scripted(word_model, ["turn", "on", "the", "light"])
     stream = Stream(recogniser)
     stream.accept(np.zeros(16_000, np.float32))
     partial = stream.partial()
@@ -97,16 +97,16 @@ def test_words_with_times_confidences_and_vectors(language: Language) -> None:
     assert hearing.attributes.rate == pytest.approx(1 / 0.12, rel=0.1)
 
 
-def test_mixed_languages(language: Language) -> None:
-    stream = Stream(scripted(language, ["把", "light", "打开"]))
+def test_mixed_languages(word_model: WordModel) -> None:
+    stream = Stream(scripted(word_model, ["把", "light", "打开"]))
     stream.accept(np.zeros(16_000, np.float32))
     words = stream.finish().best.words
     assert [(word.text, word.language) for word in words] == [("把", "zh"), ("light", "en"), ("打开", "zh")]
 
 
 @pytest.mark.parametrize("length", [0, 1, 399, 16_000])
-def test_silence_is_empty(language: Language, length: int) -> None:
-    recogniser = Recogniser(Script(silence(4)), language, tuning=TUNING)
+def test_silence_is_empty(word_model: WordModel, length: int) -> None:
+    recogniser = Recogniser(Script(silence(4)), word_model, tuning=TUNING)
     stream = Stream(recogniser)
     assert stream.partial().words == ()
     stream.accept(np.zeros(length, np.float32))
@@ -118,26 +118,26 @@ def test_silence_is_empty(language: Language, length: int) -> None:
     assert hearing.attributes.rate == 0.0
 
 
-def test_unsure_words_are_nothing_understood(language: Language) -> None:
+def test_unsure_words_are_nothing_understood(word_model: WordModel) -> None:
     for least, understood in ((0.0, True), (0.999, False)):
-        stream = Stream(scripted(language, ["bus", "stop"], least_confidence=least))
+        stream = Stream(scripted(word_model, ["bus", "stop"], least_confidence=least))
         stream.accept(np.zeros(16_000, np.float32))
         assert bool(stream.finish().nbest) is understood
 
 
-def test_the_end_of_speech_is_told_and_stays(language: Language) -> None:
-    stream = Stream(scripted(language, ["bus", "stop"]))
+def test_the_end_of_speech_is_told_and_stays(word_model: WordModel) -> None:
+    stream = Stream(scripted(word_model, ["bus", "stop"]))
     told = [stream.accept(np.zeros(1_600, np.float32)) for _ in range(40)]
     assert told == sorted(told)
     assert 1.5 < 0.1 * told.index(True) < 3.0
-    silent = Stream(Recogniser(Script(silence(1)), language, tuning=replace(TUNING, end=EndRules(patience=0.9))))
+    silent = Stream(Recogniser(Script(silence(1)), word_model, tuning=replace(TUNING, end=EndRules(patience=0.9))))
     assert not silent.accept(np.zeros(8_000, np.float32))
     assert silent.accept(np.zeros(12_000, np.float32))
 
 
-def test_endless_sound_is_cut(language: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_sound_is_cut(word_model: WordModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("step_audio_mini.listen.stream.LONGEST_SECONDS", 2.0)
-    stream = Stream(Recogniser(Script(silence(1)), language, tuning=TUNING))
+    stream = Stream(Recogniser(Script(silence(1)), word_model, tuning=TUNING))
     for _ in range(4):
         stream.accept(np.zeros(15_000, np.float32))
     assert stream.seconds == 2.0
@@ -145,11 +145,11 @@ def test_endless_sound_is_cut(language: Language, monkeypatch: pytest.MonkeyPatc
     assert stream.finish().nbest == ()
 
 
-def test_a_pack_brings_new_words(language: Language, tmp_path: Path) -> None:
+def test_a_pack_brings_new_words(word_model: WordModel, tmp_path: Path) -> None:
     rows = posteriors(said(["T ER N", "AA N", "DH AH", "L AE M P"], gap=2)[0], 0.99)
     texts = []
     for contexts in ([], [[("turn on the lamp", 1.0)]], [[("把灯打开", 1.0)], [("lamp", 1.0)]]):
-        recogniser = Recogniser(Script(rows), language, contexts=contexts, tuning=TUNING, cache=tmp_path)
+        recogniser = Recogniser(Script(rows), word_model, contexts=contexts, tuning=TUNING, cache=tmp_path)
         stream = Stream(recogniser)
         stream.accept(np.zeros(20_000, np.float32))
         texts.append(stream.finish().best.text)
@@ -157,11 +157,11 @@ def test_a_pack_brings_new_words(language: Language, tmp_path: Path) -> None:
     assert texts[1:] == ["turn on the lamp"] * 2
 
 
-def test_another_alphabet_is_refused(language: Language) -> None:
+def test_another_alphabet_is_refused(word_model: WordModel) -> None:
     network = Script(silence(1))
     network.facts = {"units": ["<blank>", "a"]}
     with pytest.raises(UserError, match="units"):
-        Recogniser(network, language)
+        Recogniser(network, word_model)
 
 
 def test_peaks_are_the_likeliest_frames_of_runs() -> None:

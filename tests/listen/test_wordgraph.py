@@ -9,7 +9,7 @@ import pytest
 
 from step_audio_mini.listen.arcs import Arcs, from_bytes, from_fst, to_bytes, to_fst
 from step_audio_mini.listen.context import context
-from step_audio_mini.listen.recogniser import Language
+from step_audio_mini.listen.recogniser import WordModel
 from step_audio_mini.listen.vocabulary import FIRST_WORD, Vocabulary, spoken_chinese
 from step_audio_mini.listen.wordgraph import LINK_IN, LINK_OUT, compile_words
 from step_audio_mini.text.ngram import estimate
@@ -76,21 +76,23 @@ def test_openfst_files_there_and_back(general: Arcs, tmp_path: Path) -> None:
         np.testing.assert_array_equal(getattr(graph, name), getattr(general, name))
 
 
-def test_context_knows_new_words_and_skips_unknown_ones(language: Language) -> None:
-    found = context([("turn on the lamp 7 zzz", 1.0), ("把泵打开", 2.0)], language.vocabulary, language.pronounce, None)
+def test_context_knows_new_words_and_skips_unknown_ones(word_model: WordModel) -> None:
+    found = context(
+        [("turn on the lamp 7 zzz", 1.0), ("把泵打开", 2.0)], word_model.vocabulary, word_model.pronounce, None
+    )
     assert found is not None
-    words = [word for word, _ in found.vocabulary.since(len(language.vocabulary))]
+    words = [word for word, _ in found.vocabulary.since(len(word_model.vocabulary))]
     assert words == ["lamp", "泵"]
     assert {found.vocabulary.word(t) for t in found.graph.word[found.graph.word > 0].tolist()} == {
         "turn", "on", "the", "lamp", "把", "泵", "打开",
     }  # fmt: skip
-    assert context([("7 8", 1.0)], language.vocabulary, language.pronounce, None) is None
-    assert context([], language.vocabulary, language.pronounce, None) is None
+    assert context([("7 8", 1.0)], word_model.vocabulary, word_model.pronounce, None) is None
+    assert context([], word_model.vocabulary, word_model.pronounce, None) is None
 
 
-def test_context_cache(language: Language, tmp_path: Path) -> None:
+def test_context_cache(word_model: WordModel, tmp_path: Path) -> None:
     def build(cache: Path | None, sentence: str = "turn on the lamp") -> tuple[bytes, list[str]]:
-        found = context([(sentence, 1.0)], language.vocabulary, language.pronounce, cache)
+        found = context([(sentence, 1.0)], word_model.vocabulary, word_model.pronounce, cache)
         assert found is not None
         return to_bytes(found.graph), found.vocabulary.words
 

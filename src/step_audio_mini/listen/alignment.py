@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from step_audio_mini.listen.search import Path
+from step_audio_mini.listen.search import SearchPath
 from step_audio_mini.listen.vocabulary import Vocabulary
 from step_audio_mini.text.lexicon import is_han
 from step_audio_mini.text.phones import UNITS
@@ -23,7 +23,7 @@ SHARPNESS = 0.3
 """Factor on path scores before they are turned into probabilities: n-best scores differ more than the truth is sure."""
 
 
-def spans(path: Path, vocabulary: Vocabulary) -> list[tuple[int, int]]:
+def spans(path: SearchPath, vocabulary: Vocabulary) -> list[tuple[int, int]]:
     """(first unit, one past the last) of each word: the cut of the path's units into the words' pronunciations.
 
     On an unfinished path the last word may lack its end, and units of a word not told yet may follow it.
@@ -45,7 +45,9 @@ def spans(path: Path, vocabulary: Vocabulary) -> list[tuple[int, int]]:
     return list(pairwise(cuts))
 
 
-def words_of(path: Path, vocabulary: Vocabulary, log_probs: NDArray[np.float32], share: Sequence[float]) -> list[Word]:
+def words_of(
+    path: SearchPath, vocabulary: Vocabulary, log_probs: NDArray[np.float32], share: Sequence[float]
+) -> list[Word]:
     """The path's words with times in seconds and confidences.
 
     log_probs (T, V) are the posteriors searched. `share[i]` is the probability, among the n-best readings, of those
@@ -72,7 +74,7 @@ def _peak(log_probs: NDArray[np.float32], unit: int, frame: int) -> float:
     return float(log_probs[frame : frame + 2, unit].max())
 
 
-def word_shares(paths: Sequence[Path]) -> list[list[float]]:
+def word_shares(paths: Sequence[SearchPath]) -> list[list[float]]:
     """For each path, for each of its words: the summed probability of the paths that have it within three frames."""
     best = max((path.score for path in paths), default=0.0)
     weights = [math.exp(SHARPNESS * (path.score - best)) for path in paths]

@@ -42,7 +42,7 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True)
-class Language:
+class WordModel:
     """The general part of the search, as it ships."""
 
     graph: Arcs
@@ -50,7 +50,7 @@ class Language:
     pronounce: Pronouncer
 
     @classmethod
-    def load(cls, weights: Weights) -> Language:
+    def load(cls, weights: Weights) -> WordModel:
         """Parts `words` (graph and vocabulary), `lexicon` and `letters`; the last two are read when first needed."""
         try:
             with zipfile.ZipFile(io.BytesIO(weights.read("words"))) as archive:
@@ -100,7 +100,7 @@ class Recogniser:
     def __init__(
         self,
         network: Network,
-        language: Language,
+        words: WordModel,
         *,
         contexts: Iterable[Sentences] = (),
         tuning: Tuning | None = None,
@@ -110,10 +110,10 @@ class Recogniser:
         if list(network.facts.get("units", ())) != list(UNITS):
             raise UserError("the ears' units are not those of this version; use weights made for it")
         self.network, self.tuning = network, tuning or Tuning()
-        weighing, vocabulary = self.tuning.weighing, language.vocabulary
-        graphs = [weigh(language.graph, weighing)]
+        weighing, vocabulary = self.tuning.weighing, words.vocabulary
+        graphs = [weigh(words.graph, weighing)]
         for sentences in contexts:
-            found = context(sentences, vocabulary, language.pronounce, cache)
+            found = context(sentences, vocabulary, words.pronounce, cache)
             if found is not None:
                 graphs.append(weigh(found.graph, weighing))
                 vocabulary = found.vocabulary
@@ -129,4 +129,4 @@ class Recogniser:
         tuned = weights.part("ears").facts.get("search", {})
         tuning = Tuning(weighing=Weighing(**tuned.get("weighing", {})))
         tuning = replace(tuning, **{name: tuned[name] for name in ("blank", "least_confidence") if name in tuned})
-        return cls(network, Language.load(weights), contexts=contexts, tuning=tuning, cache=cache)
+        return cls(network, WordModel.load(weights), contexts=contexts, tuning=tuning, cache=cache)

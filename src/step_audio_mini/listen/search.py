@@ -40,7 +40,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Path:
+class SearchPath:
     """One way through the graph."""
 
     units: tuple[tuple[int, int], ...]
@@ -120,11 +120,11 @@ class Beam:
             self._advance(row)
             self.frames += 1
 
-    def best(self) -> Path:
+    def best(self) -> SearchPath:
         """The path of the best token, finished or not."""
         return self._trace(self._tokens, 0)
 
-    def paths(self, most: int) -> list[Path]:
+    def paths(self, most: int) -> list[SearchPath]:
         """Up to `most` finished paths with different words, best first; unfinished ones where none is finished."""
         ended = self._tokens.score - self._searcher.final[self._tokens.state]
         if not np.isfinite(ended).any():
@@ -193,9 +193,9 @@ class Beam:
         kept = np.sort(order[rank < limits.histories])[: limits.active]
         return tokens.take(kept)
 
-    def _trace(self, tokens: _Tokens, place: int, score: float | None = None) -> Path:
+    def _trace(self, tokens: _Tokens, place: int, score: float | None = None) -> SearchPath:
         units, words = self._book.read(int(tokens.record[place]))
-        return Path(units, words, float(tokens.score[place]) if score is None else score)
+        return SearchPath(units, words, float(tokens.score[place]) if score is None else score)
 
 
 class _Book:
