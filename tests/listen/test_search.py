@@ -107,7 +107,8 @@ def test_tokens_stay_bounded(general: Arcs) -> None:
 def test_spans_of_unfinished_paths(vocabulary: Vocabulary) -> None:
     token = {word: vocabulary.token(word) for word in SPOKEN}
     units = [(UNITS.index(unit), 2 * place) for place, unit in enumerate(["DH", "IY", "L", "AY"])]
-    assert spans(SearchPath(tuple(units), ((token["the"], 0), (token["lights"], 4)), 0.0), vocabulary) == [
+    told = ((token["the"], 0), (token["lights"], 4))
+    assert spans(SearchPath(tuple(units), told, 0.0), vocabulary) == [
         (0, 2),
         (2, 4),
     ]
