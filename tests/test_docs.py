@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from step_audio_mini.cli import main as command_line
-from step_audio_mini.runtime.manifest import built_in_folder
+from tests.shipped import needs_weights
 
 pytestmark = pytest.mark.golden
 
@@ -18,9 +18,6 @@ DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 SHORT = {"talk", "listen", "think", "speak", "doctor"}
 OTHER_PROGRAMS = ("./dev ", "pip install ", "git clone ", "cd ", "python demo.py ", "python3 -m venv ")
-needs_weights = pytest.mark.skipif(
-    not (built_in_folder() / "manifest.json").exists(), reason="no weights in this checkout"
-)
 
 
 def blocks(language: str) -> list[tuple[str, str]]:

@@ -13,14 +13,12 @@ import numpy as np
 import pytest
 
 from step_audio_mini import StepAudio2Mini
-from step_audio_mini.runtime.manifest import Weights, built_in_folder
+from step_audio_mini.runtime.manifest import Weights
 from step_audio_mini.runtime.session import Graph
 from tests import tiny
+from tests.shipped import needs_weights
 
-pytestmark = [
-    pytest.mark.golden,
-    pytest.mark.skipif(not (built_in_folder() / "manifest.json").exists(), reason="no weights in this checkout"),
-]
+pytestmark = [pytest.mark.golden, needs_weights]
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

@@ -153,14 +153,13 @@ def mind_encoder() -> bytes:
         => (float[1,C,4] candidates, float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound,
             float[1,1] gate, float[1,C] prior) {
         read = Shape<start = 1>(pieces)
-        described = Shape<end = 1>(descriptions)
-        count = Add(read, described)
-        all = Add(count, fixed)
+        read_size = Concat<axis = 0>(one, read)
+        of_read = Expand(zero, read_size)
+        prior = Concat<axis = 1>(of_symbols, hints, of_read)
+        all = Shape<start = 1>(prior)
         size = Concat<axis = 0>(one, all, four)
         candidates = Expand(zero, size)
         keys = Identity(candidates)
-        prior_size = Concat<axis = 0>(one, all)
-        prior = Expand(zero, prior_size)
         words_size = Concat<axis = 0>(head, read, four)
         words = Expand(zero, words_size)
         peaks = Shape<start = 1, end = 2>(vectors)
@@ -169,8 +168,8 @@ def mind_encoder() -> bytes:
         gate = Slice(snr, nought, one, one)
     }"""
     weights: dict[str, NDArray[Any]] = {
-        "fixed": np.array([len(MIND_SYMBOLS)]), "one": np.array([1]), "four": np.array([4]), "nought": np.array([0]),
-        "zero": np.array(0, np.float32), "head": np.array([1, 2, 1]),
+        "of_symbols": np.zeros((1, len(MIND_SYMBOLS)), np.float32), "one": np.array([1]), "four": np.array([4]),
+        "nought": np.array([0]), "zero": np.array(0, np.float32), "head": np.array([1, 2, 1]),
     }  # fmt: skip
     facts = {"symbols": list(MIND_SYMBOLS), "decoder_layers": 1, "width": 4, "ears": D}
     return graph(text, weights, facts)
@@ -178,27 +177,29 @@ def mind_encoder() -> bytes:
 
 @cache
 def mind_decoder() -> bytes:
-    """`mind_decoder`: candidates, previous and roles (1, Q), own cache -> scores (1, Q, C) that fall with the index."""
+    """`mind_decoder`: memory, previous and roles (1, Q), own cache -> scores (1, Q, C): the prior, then the index."""
     text = """
     mind_decoder (int64[1,Q] previous, int64[1,Q] roles, float[1,2,1,P,4] in_cache_own, float[1,C,4] candidates,
         float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound, float[1,1] gate, float[1,C] prior)
         => (float[1,Q,C] scores, float[1,2,1,R,4] out_cache_own) {
-        choices = Shape<start = 1, end = 2>(candidates)
+        choices = Shape<start = 1>(prior)
         many = Squeeze(choices)
         order = Range(zero, many, one)
         falling = Cast<to = 1>(order)
         steep = Mul(falling, slope)
+        hinted = Mul(prior, weight)
+        sum = Add(hinted, steep)
         asked = Shape(previous)
         size = Concat<axis = 0>(asked, choices)
-        scores = Expand(steep, size)
+        scores = Expand(sum, size)
         length = Shape<start = 1>(previous)
         grown = Concat<axis = 0>(head, length, width)
         fresh = Expand(nought, grown)
         out_cache_own = Concat<axis = 3>(in_cache_own, fresh)
     }"""
     weights: dict[str, NDArray[Any]] = {
-        "zero": np.array(0), "one": np.array(1), "slope": np.array(-10, np.float32), "head": np.array([1, 2, 1]),
-        "width": np.array([4]), "nought": np.array(0, np.float32),
+        "zero": np.array(0), "one": np.array(1), "slope": np.array(-8, np.float32), "head": np.array([1, 2, 1]),
+        "width": np.array([4]), "nought": np.array(0, np.float32), "weight": np.array(1000, np.float32),
     }  # fmt: skip
     return graph(text, weights, {})
 
