@@ -100,3 +100,10 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(UserError, match=r"manifest\.json cannot be read"):
         Weights.open(tmp_path)
+
+
+def test_running_a_graph_leaves_the_callers_arithmetic_alone(content: bytes) -> None:
+    """Flushing denormal numbers to zero would be set for the whole thread, and for good."""
+    graph = Graph(content)
+    streaming.step(graph, {"frames": np.zeros((1, 4, 80), np.float32)}, streaming.init(graph))
+    assert np.float32(1e-40) * np.float32(0.5) > 0
