@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -39,6 +40,16 @@ class VocoderConfig:
     """Frames a convolution sees."""
     ahead: int = 3
     """Frames the first convolution looks ahead; all others look back only."""
+
+
+class Filters(NamedTuple):
+    """What the network decides for each frame and frequency, each (B, T, 241)."""
+
+    real: Tensor
+    """Gain and phase of the harmonics: real part."""
+    imaginary: Tensor
+    noise: Tensor
+    """Gain of the noise."""
 
 
 class Block(nn.Module):
@@ -79,9 +90,14 @@ class Vocoder(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, mel: Tensor, pitch: Tensor, source: Tensor) -> Tensor:
-        """Spectra (B, T - ahead, 241, 2) of mel (B, T, 80), pitch (B, T, 2) and sources (B, T, 2, 241, 2)."""
-        state = self.init_state(mel.shape[0], mel.device)
-        return self.step(mel, pitch, source, state)[0][:, self.config.ahead :]
+        """Spectra (B, T, 241, 2) of mel (B, T + ahead, 80), pitch (B, T + ahead, 2), sources (B, T, 2, 241, 2)."""
+        return shaped(self.filters(mel, pitch), source)
+
+    def filters(self, mel: Tensor, pitch: Tensor) -> Filters:
+        """Filters of T frames for mel (B, T + ahead, 80) and pitch (B, T + ahead, 2)."""
+        found, _, _ = self._filters(mel, pitch, self.init_state(mel.shape[0], mel.device))
+        ahead = self.config.ahead
+        return Filters(*(part[:, ahead:] for part in found))
 
     def init_state(self, batch: int, device: torch.device | None = None) -> dict[str, Tensor]:
         """State of a fresh stream; every tensor's first axis is the stream, so that states stack."""
@@ -97,29 +113,32 @@ class Vocoder(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Frames of streams -> spectra (B, T, 241, 2), `ahead` frames late, and the next state."""
         T = mel.shape[1]
+        filters, frames, past = self._filters(mel, pitch, state)
+        sources = torch.cat([state["source"], source], 1)
+        return shaped(filters, sources[:, :T]), {"frames": frames, "source": sources[:, T:], "past": past}
+
+    def _filters(self, mel: Tensor, pitch: Tensor, state: Mapping[str, Tensor]) -> tuple[Filters, Tensor, Tensor]:
+        """Filters (`ahead` frames late), the last input frames, and the pasts of the blocks."""
+        T, c = mel.shape[1], self.config
         frames = torch.cat([state["frames"], torch.cat([mel, pitch], -1)], 1)
         x = self.embed_norm(self.embed(frames.transpose(1, 2)).transpose(1, 2))
         past = []
         for number, block in enumerate(self.blocks):
             x, following = block(x, state["past"][:, number])
             past.append(following)
-        filters = self.head(self.norm(x)).float()
-        late = frames[:, self.config.kernel - 1 - self.config.ahead :, :MELS]
-        sources = torch.cat([state["source"], source], 1)
-        spectra = self._filter(filters, late[:, :T], sources[:, :T])
-        following_state = {"frames": frames[:, T:], "source": sources[:, T:], "past": torch.stack(past, 1)}
-        return spectra, following_state
-
-    def _filter(self, filters: Tensor, mel: Tensor, source: Tensor) -> Tensor:
-        """Filter harmonics (gain and phase) and noise (gain) and add them: (B, T, 241, 2)."""
-        envelope = (mel.float() * STD + MEAN) @ self.envelope[:-1] + self.envelope[-1]
-        voice, phase, hiss = filters.chunk(3, -1)
+        late = frames[:, c.kernel - 1 - c.ahead :, :MELS][:, :T]
+        envelope = (late.float() * STD + MEAN) @ self.envelope[:-1] + self.envelope[-1]
+        voice, phase, hiss = self.head(self.norm(x)).float().chunk(3, -1)
         loud = torch.exp(torch.clamp(envelope + voice, max=LOUDEST))
-        real, imaginary = loud * torch.cos(phase), loud * torch.sin(phase)
-        noisy = torch.exp(torch.clamp(envelope + hiss, max=LOUDEST)).unsqueeze(-1)
-        a, b = source[:, :, 0, :, 0], source[:, :, 0, :, 1]
-        harmonic = torch.stack([a * real - b * imaginary, a * imaginary + b * real], -1)
-        return harmonic + noisy * source[:, :, 1]
+        noise = torch.exp(torch.clamp(envelope + hiss, max=LOUDEST))
+        return Filters(loud * torch.cos(phase), loud * torch.sin(phase), noise), frames[:, T:], torch.stack(past, 1)
+
+
+def shaped(filters: Filters, source: Tensor) -> Tensor:
+    """Sources (B, T, 2, 241, 2) filtered and added: spectra (B, T, 241, 2)."""
+    a, b = source[:, :, 0, :, 0], source[:, :, 0, :, 1]
+    real, imaginary = a * filters.real - b * filters.imaginary, a * filters.imaginary + b * filters.real
+    return torch.stack([real, imaginary], -1) + filters.noise.unsqueeze(-1) * source[:, :, 1]
 
 
 class VocoderStep(nn.Module):

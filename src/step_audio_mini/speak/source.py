@@ -68,7 +68,7 @@ class SourceStream:
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
         self._position = 0  # samples rendered so far; sample 0 is where frame 0's window begins
-        self._cycles = 0.0
+        self._cycles = float(noise(seed, 2**40, 1)[0])  # where in its period the voice begins: chance too
         self._last: float | None = None
         self._rest = np.zeros(0, np.float32), np.zeros(0, np.float32)
 

@@ -20,8 +20,8 @@ from step_audio_mini.data.cache import Cache, to_float
 from step_audio_mini.data.packs import Clip
 from step_audio_mini.errors import UserError
 from step_audio_mini.nn.istft import overlap_add
-from step_audio_mini.nn.spectral_loss import SIZES, mel_distance, stft_distance
-from step_audio_mini.nn.vocoder import Vocoder, VocoderConfig
+from step_audio_mini.nn.spectral_loss import SIZES, energy_distance, mel_distance, stft_distance
+from step_audio_mini.nn.vocoder import Vocoder, VocoderConfig, shaped
 from step_audio_mini.speak.source import SourceStream, pitch_features
 from step_audio_mini.train.loop import LoopConfig
 from step_audio_mini.train.pitch import PitchCache
@@ -50,7 +50,7 @@ class VocoderData:
     pitch: Tensor
     """(B, T + ahead, 2)"""
     source: Tensor
-    """(B, T + ahead, 2, 241, 2)"""
+    """Two draws, (B, 2, T, 2, 241, 2)"""
     sound: Tensor
     """(B, 160 T + 240)"""
     ids: tuple[str, ...]
@@ -122,23 +122,27 @@ class VocoderRecipe:
         return self._stack([self._cut(clip, random) for clip in clips], clips)
 
     def loss(self, model: nn.Module, batch: VocoderData) -> tuple[Tensor, dict[str, float]]:
-        """Distance of short-time spectra plus that of log-mel frames."""
-        spectra = model(batch.mel, batch.pitch, batch.source)
+        """Energy distance of two draws, which share their filters but not their noise and phase, from nature."""
+        assert isinstance(model, Vocoder)
+        filters = model.filters(batch.mel, batch.pitch)
         with torch.autocast(batch.sound.device.type, enabled=False):
-            made = overlap_add(spectra)
-            # half of the resolutions a step: the same on average, and the transforms are a third of the work
+            # half of the resolutions a step: the same on average, and the transforms are most of the work
             sizes = [SIZES[place] for place in torch.randperm(len(SIZES))[: len(SIZES) // 2].tolist()]
-            stft, mel = stft_distance(made, batch.sound, sizes), mel_distance(made, batch.sound)
-            return stft + self.config.mel_weight * mel, {"stft": float(stft.detach()), "mel": float(mel.detach())}
+            draws = [overlap_add(shaped(filters, source)) for source in batch.source.unbind(1)]
+            near, apart = energy_distance(draws[0], draws[1], batch.sound, sizes, self.config.mel_weight)
+            return near - apart / 2, {"near": float(near.detach()), "apart": float(apart.detach())}
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Distances on held-out cuts of both voices: log-mel in nats, then short-time spectra."""
+        """On held-out cuts of both voices: energy distance; then distances of one draw, log-mel in nats and spectra."""
+        assert isinstance(model, Vocoder)
         device = next(model.parameters()).device
         random = np.random.default_rng(0)
         data = self._stack([self._cut(clip, random, natural=True) for clip in self._dev], self._dev)
-        sound = data.sound.to(device)
-        made = overlap_add(model(data.mel.to(device), data.pitch.to(device), data.source.to(device)))
-        return {"mel": float(mel_distance(made, sound)) * STD, "stft": float(stft_distance(made, sound))}
+        filters, sound = model.filters(data.mel.to(device), data.pitch.to(device)), data.sound.to(device)
+        draws = [overlap_add(shaped(filters, source.to(device))) for source in data.source.unbind(1)]
+        near, apart = energy_distance(draws[0], draws[1], sound, SIZES, self.config.mel_weight)
+        mel, stft = mel_distance(draws[0], sound), stft_distance(draws[0], sound)
+        return {"energy": float(near - apart / 2), "mel": float(mel) * STD, "stft": float(stft)}
 
     def _cut(
         self, clip: Clip, random: np.random.Generator, natural: bool = False
@@ -149,7 +153,7 @@ class VocoderRecipe:
         span = slice(start * HOP, (start + count - 1) * HOP + WINDOW)
         sound = to_float(self._cache.samples(clip)[span])
         f0 = self._track(clip)[start : start + count]
-        seed = int(random.integers(2**32))
+        seed = int(random.integers(2**32 - 1))
         gain = LEVEL / max(1e-4, float(np.sqrt(np.mean(to_float(self._cache.samples(clip)) ** 2))))
         if not natural:
             gain *= 10 ** (random.uniform(-GAIN_DB, GAIN_DB) / 20)
@@ -157,9 +161,13 @@ class VocoderRecipe:
         mel = log_mel(sound)
         if not natural:
             mel = blur(mel, random)
-        stream = SourceStream(seed)
-        source = np.concatenate([stream.push(f0), stream.finish()])
+        source = np.stack([self._source(f0, seed + draw) for draw in range(2)])
         return mel, pitch_features(f0), source, sound[: self.config.frames * HOP + WINDOW - HOP]
+
+    def _source(self, f0: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+        """Sources of the frames that become sound."""
+        stream = SourceStream(seed)
+        return np.concatenate([stream.push(f0), stream.finish()])[: self.config.frames]
 
     def _stack(self, cuts: Sequence[tuple[NDArray[np.float32], ...]], clips: Iterable[Clip]) -> VocoderData:
         mel, pitch, source, sound = (torch.from_numpy(np.stack(part)) for part in zip(*cuts, strict=True))
