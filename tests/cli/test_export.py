@@ -32,3 +32,10 @@ def test_unknown_storage_is_named(run: Run) -> None:
     done = run("export", "ears", "--data", "a", "--run", "b", "--weights", "c", "--storage", "int2")
     assert done.code == 2
     assert "no storage 'int2'; use float, half, int8" in done.err
+
+
+def test_the_recorded_command_names_no_place_of_this_machine() -> None:
+    from step_audio_mini.cli.export import _command
+
+    told = _command("ears", ["lexicon=/home/somebody/texts/cmudict.tsv.gz", "size=192"])
+    assert told == "step-audio train ears --data DATA --out RUN --set lexicon=cmudict.tsv.gz --set size=192"

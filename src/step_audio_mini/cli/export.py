@@ -99,8 +99,9 @@ def _recipe(name: str, data: Path, settings: list[str] | None) -> Any:
 
 
 def _command(recipe: str, settings: list[str] | None) -> str:
-    """How the run was trained, without the paths of the machine that did it."""
-    return " ".join(["step-audio train", recipe, "--data DATA --out RUN", *(f"--set {s}" for s in settings or [])])
+    """How the run was trained; of places on the machine that did it only the last name stays."""
+    told = {key: value.rpartition("/")[2] for key, value in pairs_of(settings or []).items()}
+    return " ".join(["step-audio train", recipe, "--data DATA --out RUN", *(f"--set {k}={v}" for k, v in told.items())])
 
 
 def _tell(weights: Weights, *names: str) -> None:
