@@ -31,6 +31,13 @@ def commands() -> list[str]:
     return [line for line in dict.fromkeys(lines) if line and not line.startswith("#")]
 
 
+def recipe_commands() -> list[str]:
+    """The command lines of the recipe; its shell function `train` is `step-audio train`."""
+    text = (ROOT / "scripts" / "recipe.sh").read_text("utf-8").replace("\\\n", " ")
+    lines = [re.sub(r"^train (?=[a-z])", "step-audio train ", line.strip()) for line in text.splitlines()]
+    return [line for line in lines if line.startswith("step-audio ")]
+
+
 OURS = [line for line in commands() if line.startswith("step-audio ")]
 
 
@@ -52,7 +59,11 @@ def test_a_command_runs(
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("line", [line for line in OURS if shlex.split(line)[1] not in SHORT])
+def test_the_recipe_has_commands() -> None:
+    assert {shlex.split(line)[1] for line in recipe_commands()} >= {"prepare", "train", "export", "doctor"}
+
+
+@pytest.mark.parametrize("line", [c for c in OURS if shlex.split(c)[1] not in SHORT] + recipe_commands())
 def test_a_long_command_is_one_that_can_be_read(line: str) -> None:
     from typer.main import get_command
 
