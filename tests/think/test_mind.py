@@ -71,7 +71,7 @@ def test_a_request_is_done_and_answered() -> None:
     decision = mind.decide(hearing_of("turn on the kitchen lights"), dialogue)
     assert decision.state.slots == {"area": "kitchen", "domain": "light"}
     assert decision.tool_calls[0].name == "HassTurnOn"
-    assert decision.reply == "The kitchen lights is on."
+    assert decision.reply == "The kitchen light is on."
     assert store.get("home/light/kitchen/lights")["state"] == "on"
     assert dialogue.last_act == "done"
 
@@ -134,7 +134,7 @@ def test_an_unsure_call_is_confirmed_and_yes_does_it() -> None:
     mind = make_mind(net, {"HassTurnOn": lambda a: done.append(a) or {}})  # type: ignore[func-returns-value]
     dialogue = mind.dialogue()
     asked = mind.decide(hearing_of("turn on the kitchen lights"), dialogue)
-    assert (asked.reply, asked.tool_calls, done) == ("Shall I turn on the kitchen lights?", (), [])
+    assert (asked.reply, asked.tool_calls, done) == ("Shall I turn on the kitchen light?", (), [])
     mind.decide(hearing_of("yes please"), dialogue)
     assert done == [{"area": "kitchen", "domain": "light"}]
 

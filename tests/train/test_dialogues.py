@@ -12,7 +12,7 @@ from step_audio_mini.think.pack_file import available, load_pack
 from step_audio_mini.think.sentences import split_of
 from step_audio_mini.think.units import split
 from step_audio_mini.train.confusion import Confusion, Rates, confusion_from_lexicons
-from step_audio_mini.train.dialogues import Person, Turn, after
+from step_audio_mini.train.dialogues import Person, Sources, Turn, after
 from step_audio_mini.train.mindtexts import MindTexts
 from tests.train.mindtexts import EN, ZH, make_texts
 
@@ -22,7 +22,7 @@ PACK = join([load_pack(name) for name in available()])
 
 
 def person(split_name: str) -> Person:
-    return Person(PACK, split_name, TEXTS, TEXTS)  # type: ignore[arg-type]
+    return Person(PACK, split_name, Sources(TEXTS, TEXTS))  # type: ignore[arg-type]
 
 
 TRAIN = person("train")

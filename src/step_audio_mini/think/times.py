@@ -170,7 +170,7 @@ def _hour_and_minute(words: list[str]) -> tuple[int | None, int]:
         rest = [w for w in words[length:] if w not in ("oh", "o")]
         minute = parse(rest) if rest else 0.0
         split_twenty = length == 1 and words[:1] == ["twenty"] and len(words) == 2 and (minute or 0) < 10
-        if hour is not None and minute is not None and hour <= 24 and not split_twenty:
+        if hour is not None and minute is not None and hour <= 24 and minute < 60 and not split_twenty:
             return int(hour), int(minute)
     return None, 0
 

@@ -55,17 +55,30 @@ class Shape:
     """Says no to what was just done."""
     refer: float = 0.15
     """Wants something else with the thing just spoken of: `turn it off again`."""
+    people: float = 0.3
+    """Uses words that somebody really said, where there are some, and not the pack's templates."""
+    unsure: float = 0.25
+    """The assistant confirms first, or its tool fails."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Words beside the pack's own, by language."""
+
+    messages: Mapping[Language, list[str]]
+    """What free-text slots are filled with."""
+    elsewhere: Mapping[Language, list[str]]
+    """What no pack is for."""
+    people: Mapping[tuple[str, Language], list[Utterance]] = field(default_factory=dict)
+    """(intent or repair act, language) -> what people really said."""
 
 
 class Person:
-    """Simulates people talking to one pack in one split. `elsewhere`: sentences that no pack is for, by language."""
+    """Simulates people talking to one pack in one split."""
 
-    def __init__(
-        self, pack: Pack, split_name: str, texts: Mapping[Language, list[str]], elsewhere: Mapping[Language, list[str]],
-        shape: Shape = Shape(),
-    ) -> None:  # fmt: skip
-        self.pack, self.phrases, self._shape = pack, Phrases(pack, split_name, texts), shape
-        self._elsewhere = elsewhere
+    def __init__(self, pack: Pack, split_name: str, sources: Sources, shape: Shape = Shape()) -> None:
+        self.pack, self.phrases, self._shape = pack, Phrases(pack, split_name, sources.messages), shape
+        self._sources = sources
         self._intents = {
             language: [name for name, intent in pack.intents.items() if language in intent.sentences]
             for language in pack.languages
@@ -80,7 +93,7 @@ class Person:
             if turn is None:
                 break
             turns.append(turn)
-            memory = after(self.pack, turn, rng)
+            memory = after(self.pack, turn, rng, self._shape.unsure)
         return turns
 
     def _next(self, memory: Dialogue, language: Language, rng: random.Random) -> Turn | None:
@@ -112,11 +125,11 @@ class Person:
         return self._request(memory, language, rng)
 
     def _off_topic(self, memory: Dialogue, language: Language, rng: random.Random) -> Turn | None:
-        units = tuple(split(rng.choice(self._elsewhere[language])))[:LONGEST_OFF_TOPIC]
+        units = tuple(split(rng.choice(self._sources.elsewhere[language])))[:LONGEST_OFF_TOPIC]
         return Turn(memory, Utterance(units, {}, {}, " ".join(units), language), "out_of_scope") if units else None
 
     def _repair(self, memory: Dialogue, act: str, language: Language, rng: random.Random) -> Turn | None:
-        said = self.phrases.repair(act, language, rng)
+        said = self._by_people(act, language, rng) or self.phrases.repair(act, language, rng)
         if said is None:
             return None
         if act == "affirm":
@@ -124,13 +137,20 @@ class Person:
             return Turn(memory, said, act, state.intent, state.slots, {s: s for s in state.slots}, "call")
         return Turn(memory, said, act)
 
+    def _by_people(self, name: str, language: Language, rng: random.Random) -> Utterance | None:
+        found = self._sources.people.get((name, language))
+        return rng.choice(found) if found and rng.random() < self._shape.people else None
+
     def _request(self, memory: Dialogue, language: Language, rng: random.Random) -> Turn | None:
         name = rng.choice(self._intents[language])
-        said = self.phrases.request(name, language, rng)
+        said = self._by_people(name, language, rng) or self.phrases.request(name, language, rng)
         if said is None:
             return None
-        intent = self.pack.intents[name]
-        carried = referred(self.pack, intent, said.values, memory)
+        return self.request_turn(memory, said, name)
+
+    def request_turn(self, memory: Dialogue, said: Utterance, name: str) -> Turn:
+        """The turn in which an intent is asked for in these words."""
+        carried = referred(self.pack, self.pack.intents[name], said.values, memory)
         return self._turn(memory, said, "request", name, carried)
 
     def _refer(self, memory: Dialogue, language: Language, rng: random.Random) -> Turn | None:
@@ -173,8 +193,8 @@ def referred(pack: Pack, intent: Intent, said: Mapping[str, SlotValue], memory: 
     return known if len(intent.missing(filled)) < len(intent.missing(said)) else {}
 
 
-def after(pack: Pack, turn: Turn, rng: random.Random) -> Dialogue:
-    """What is remembered after a turn that was understood; one answer in eight is an apology, one call a question."""
+def after(pack: Pack, turn: Turn, rng: random.Random, unsure: float = 0.25) -> Dialogue:
+    """What is remembered after a turn that was understood; a share of the calls is confirmed first, or fails."""
     memory = replace(turn.before, turns=turn.before.turns + 1, language=turn.said.language, last_reply="...")
     if turn.act == "repeat":
         return memory
@@ -187,7 +207,7 @@ def after(pack: Pack, turn: Turn, rng: random.Random) -> Dialogue:
     act: SystemAct = {"call": "done", "none": "done", "confirm": "confirm"}.get(turn.call, "done")  # type: ignore[assignment]
     if turn.act in ("cancel", "deny"):
         act = "sorry"
-    elif act == "done" and turn.act != "affirm" and rng.random() < 0.25:
+    elif act == "done" and turn.act != "affirm" and rng.random() < unsure:
         # an unsure assistant confirms first; a failing tool makes it apologise
         act = rng.choice(["confirm", "sorry"])
     return replace(memory, state=turn.state, last_act=act, asked=None)

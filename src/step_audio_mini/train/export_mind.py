@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,24 @@ def _example(net: MindNet) -> tuple[Tensor, ...]:
         *numbers, torch.zeros(1, 2, 7, 3), torch.ones(5, 4, dtype=torch.long), torch.zeros(1, 2, net.config.ears),
         torch.zeros(1, 2), torch.zeros(1, 5), torch.zeros(1, FAMILIARITY),
     )  # fmt: skip
+
+
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    "lm_text": {
+        "licence": "CC0-1.0; lines of Universal Dependencies CC BY-SA 4.0",
+        "use": "sentences nobody commands with",
+    },
+    "msbot": {"licence": "MIT", "use": "chit-chat; requests and repair acts, Mandarin and English"},
+    "clinc150": {"licence": "CC BY 3.0", "use": "requests and repair acts, English"},
+    "hwu64": {"licence": "CC BY 4.0", "use": "requests and repair acts, English"},
+    "lex_en, lex_zh": {"licence": "BSD-2-Clause; MIT; CC BY-SA 4.0", "use": "what sounds alike"},
+}
+"""Text packs that the recipe `mind` reads, with their licences, for the manifest."""
+
+
+def mind_training(command: str, packs: Sequence[str]) -> dict[str, Any]:
+    """The `training` field of the mind's parts."""
+    return {"command": command, "hours": 0.0, "packs": {}, "scenario_packs": list(packs), "texts": dict(TEXTS)}
 
 
 def add_mind(folder: Path, net: MindNet, pieces: bytes, about: Mapping[str, Any]) -> Weights:

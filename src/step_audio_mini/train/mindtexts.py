@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from step_audio_mini.think.units import is_han, split
+from step_audio_mini.train.people import said_elsewhere
 from step_audio_mini.types import Language
 
 # CLINC150 intents that a shipped pack or a repair act is for: not elsewhere
@@ -43,10 +44,11 @@ class MindTexts:
         for row in self._json("nlu_en/clinc150"):
             if row["intent"] not in _OURS:
                 english.append(row["text"])
+        asked = said_elsewhere(self.folder, self.split)
         # every source counts about the same, so short sources are read twice
         return {
-            "en": _even(self.read_sentences["en"], english),
-            "zh": _even(self.read_sentences["zh"], chinese),
+            "en": _even(self.read_sentences["en"], english) + asked["en"],
+            "zh": _even(self.read_sentences["zh"], chinese) + asked["zh"],
         }
 
     @cached_property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +21,18 @@ from step_audio_mini.think.alphabet import Role
 from step_audio_mini.think.model import MindConfig, MindNet
 from step_audio_mini.think.pack import Pack, Value, join
 from step_audio_mini.think.pack_file import load_pack
+from step_audio_mini.think.phrases import Phrases
 from step_audio_mini.think.reading import Reader, SentencePieces
+from step_audio_mini.think.units import join as join_units
 from step_audio_mini.think.units import split
+from step_audio_mini.think.values import Values
 from step_audio_mini.train.confusion import Confusion, confusion_from_lexicons
-from step_audio_mini.train.dialogues import Person
+from step_audio_mini.train.dialogues import Person, Sources
 from step_audio_mini.train.loop import LoopConfig
 from step_audio_mini.train.mindbatch import Example, MindBatch, collate, example
 from step_audio_mini.train.mindtexts import MindTexts
+from step_audio_mini.train.people import said_by_people
+from step_audio_mini.types import Language
 
 # weight of a wrong choice: state and call decide what happens, style only colours it
 _WEIGHT = {Role.STYLE: 0.2, Role.REPLY: 0.2}
@@ -49,12 +54,33 @@ class MindData:
 
 
 class Setting:
-    """One pack as one simulated household has it: its reader and its people, in one split."""
+    """One pack as one simulated household has it: its reader and its people, in one split.
 
-    def __init__(self, pack: Pack, pieces: SentencePieces, texts: MindTexts) -> None:
-        self.person = Person(pack, texts.split, texts.messages, texts.elsewhere)
+    What `others` are for is none of this pack's business.
+    """
+
+    def __init__(self, pack: Pack, pieces: SentencePieces, texts: MindTexts, others: Sequence[Pack] = ()) -> None:
+        values = Values(pack)
+        foreign = {language: list(_foreign(others, language, texts)) for language in pack.languages}
+        sources = Sources(
+            texts.messages,
+            {language: texts.elsewhere[language] + foreign[language] for language in pack.languages},
+            said_by_people(texts.folder, texts.split, pack, values),
+        )
+        self.person = Person(pack, texts.split, sources)
         # hints never know the phrasings that are held out
-        self.reader = Reader(pack, self.person.phrases.values, pieces, "train")
+        self.reader = Reader(pack, values, pieces, "train")
+
+
+def _foreign(others: Sequence[Pack], language: Language, texts: MindTexts) -> Iterator[str]:
+    rng = random.Random(3)
+    for pack in others:
+        if language in pack.languages:
+            phrases = Phrases(pack, texts.split, texts.messages)
+            for number in range(1000):
+                said = phrases.request(pack.intent_names[number % len(pack.intents)], language, rng)
+                if said:
+                    yield join_units(said.units)
 
 
 class MindRecipe:
@@ -86,12 +112,17 @@ class MindRecipe:
         rng = random.Random(self.seed)
         made = []
         for mixture in self.data.mixtures:
-            pack = join([load_pack(name) for name in mixture])
+            pack, others = self.packs_of(mixture)
             variants = (
                 [invented(pack, self._texts, rng) for _ in range(self.data.homes)] if "coffee" not in mixture else []
             )
-            made.append([Setting(p, self.pieces, self._texts) for p in (pack, *variants)])
+            made.append([Setting(p, self.pieces, self._texts, others) for p in (pack, *variants)])
         return made
+
+    def packs_of(self, mixture: Sequence[str]) -> tuple[Pack, list[Pack]]:
+        """The packs of a mixture as one, and the others."""
+        others = [load_pack(name) for name in self.data.packs if name not in mixture]
+        return join([load_pack(name) for name in mixture]), others
 
     def batch(self, step: int) -> MindBatch:
         """The turns of a step: one mixture, its households mixed half and half shipped and invented."""
@@ -136,7 +167,8 @@ class MindRecipe:
         texts = MindTexts(self.data.texts, "dev")
         batches = []
         for number, mixture in enumerate(self.data.mixtures):
-            setting = Setting(join([load_pack(name) for name in mixture]), self.pieces, texts)
+            pack, others = self.packs_of(mixture)
+            setting = Setting(pack, self.pieces, texts, others)
             rng = random.Random(1000 + number)
             examples: list[Example] = []
             while len(examples) < 80:
@@ -207,7 +239,7 @@ def train_pieces(data: MindData, size: int = 4500, seed: int = 1) -> bytes:
     texts, rng = MindTexts(data.texts, "train"), random.Random(seed)
     lines = [" ".join(split(s)) for found in texts.elsewhere.values() for s in found]
     setting_pack = join([load_pack(p) for p in data.packs])
-    person = Person(setting_pack, "train", texts.messages, texts.elsewhere)
+    person = Person(setting_pack, "train", Sources(texts.messages, texts.elsewhere))
     lines += [" ".join(t.said.units) for _ in range(8000) for t in person.dialogue(rng)]
     for intent in setting_pack.intents.values():
         lines += [" ".join(split(text)) for text in intent.describe.values()] * 5
