@@ -8,7 +8,7 @@ import numpy as np
 
 from step_audio_mini.audio.level import rms, snr_db
 from step_audio_mini.errors import UserError
-from step_audio_mini.model import LanguageChoice, Packs
+from step_audio_mini.rooms import LanguageChoice, Packs
 from step_audio_mini.types import (
     Attributes,
     AudioChunk,

@@ -20,6 +20,7 @@ RANKS = [
     {"audio", "text", "data"},
     {"nn", "runtime"},
     {"listen", "think", "speak"},
+    {"rooms"},
     {"model", "converse"},
     {"evaluate", "serve"},
     {"train"},

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,74 +14,22 @@ from numpy.typing import ArrayLike
 from step_audio_mini.audio import file as sound_file
 from step_audio_mini.audio.array import as_batch, as_samples
 from step_audio_mini.errors import UserError
+from step_audio_mini.rooms import EarStream, LanguageChoice, Mind, Packs, Rooms, ToolFunction, TrainedRooms
+from step_audio_mini.text.lexicon import is_han
 from step_audio_mini.types import (
     SAMPLE_RATE,
     AudioChunk,
     Decision,
     Event,
     Hearing,
-    Hypothesis,
     Language,
     Samples,
-    SlotValue,
     Style,
     Turn,
 )
 
 if TYPE_CHECKING:
     import torch
-
-    from step_audio_mini.listen.recogniser import Recogniser
-    from step_audio_mini.runtime.manifest import Weights
-    from step_audio_mini.think.mind import Mind as TrainedMind
-
-LanguageChoice = Literal["auto", "zh", "en"]
-Packs = str | Path | Sequence[str | Path]
-"""A scenario by its name, a folder with a pack.yaml, or several of them."""
-ToolFunction = Callable[[Mapping[str, SlotValue]], Mapping[str, Any]]
-
-
-class EarStream(Protocol):
-    """The ears of one turn."""
-
-    def accept(self, samples: Samples) -> bool:
-        """Take the next samples, (n,) at 16 kHz; whether the person has stopped speaking."""
-
-    def partial(self) -> Hypothesis:
-        """What is understood so far."""
-
-    def finish(self) -> Hearing:
-        """What was understood. The stream is used up."""
-
-
-class Mind(Protocol):
-    """A loaded pack; what one conversation remembers is its dialogue."""
-
-    def dialogue(self, language: Language | None = None) -> Any:
-        """A new conversation."""
-
-    def decide(self, hearing: Hearing, dialogue: Any) -> Decision:
-        """Understand, run tools and fill the reply; the dialogue moves on."""
-
-
-class Voice(Protocol):
-    """The mouth."""
-
-    def stream(self, text: str, language: Language, style: Style) -> Iterator[AudioChunk]:
-        """Speak, clause by clause."""
-
-
-class Rooms(Protocol):
-    """Where the three parts come from; whatever is heavy is loaded when first needed, and once."""
-
-    def ears(self, pack: Packs, language: LanguageChoice) -> EarStream:
-        """Ears for one turn, with the pack's sentences as context."""
-
-    def mind(self, pack: Packs) -> Mind:
-        """The mind with a pack."""
-
-    def voice(self) -> Voice:
-        """The mouth."""
 
 
 class StepAudio2Mini:
@@ -188,7 +136,7 @@ class StepAudio2Mini:
 
     def speak(self, text: str, language: LanguageChoice = "auto", style: Style | None = None) -> AudioChunk:
         """Say a text, digits and all; `language` "auto" reads the digits of a text with Han characters in Mandarin."""
-        chosen: Language = language if language != "auto" else "zh" if any("一" <= c <= "鿿" for c in text) else "en"
+        chosen: Language = language if language != "auto" else "zh" if any(map(is_han, text)) else "en"
         return AudioChunk(
             np.concatenate([c.samples for c in self._rooms.voice().stream(text, chosen, style or Style())])
         )
@@ -264,61 +212,3 @@ def _blocks(sound: str | Path | ArrayLike) -> Iterator[Samples]:
             f"the sound lasts {len(samples) / SAMPLE_RATE:.0f} s; a turn lasts {sound_file.MAX_SECONDS:g} s"
         )
     return iter([samples])
-
-
-class TrainedRooms:
-    """The rooms that a folder of weights makes."""
-
-    def __init__(
-        self, weights: Weights, voice: str | None, tools: Mapping[str, ToolFunction], state: Path | None
-    ) -> None:
-        self._weights, self._voice_name, self._tools, self._state = weights, voice, tools, state
-        self._recognisers: dict[tuple[str, ...], Recogniser] = {}
-        self._minds: dict[tuple[str, ...], TrainedMind] = {}
-        self._voice: Voice | None = None
-
-    def ears(self, pack: Packs, language: LanguageChoice) -> EarStream:
-        """Ears for one turn; the search graph of new packs is built once and kept in the user's cache folder."""
-        from step_audio_mini.listen.context import default_cache
-        from step_audio_mini.listen.recogniser import Recogniser
-        from step_audio_mini.listen.stream import Stream
-        from step_audio_mini.think.pack import join
-        from step_audio_mini.think.pack_file import load_pack
-        from step_audio_mini.think.phrases import context_sentences
-
-        key = (language, *_names(pack))
-        if key not in self._recognisers:
-            loaded = join([load_pack(name) for name in _names(pack)])
-            if language in loaded.languages:
-                loaded = loaded.model_copy(update={"languages": [language]})
-            contexts = [context_sentences(loaded)]
-            self._recognisers[key] = Recogniser.open(self._weights, contexts=contexts, cache=default_cache())
-        return Stream(self._recognisers[key])
-
-    def mind(self, pack: Packs) -> Mind:
-        """The mind with packs, which share the state file."""
-        from step_audio_mini.think.mind import Mind as TrainedMind
-
-        key = _names(pack)
-        if key not in self._minds:
-            self._minds[key] = TrainedMind.load(key, self._weights, tools=self._tools, state=self._state)
-        return self._minds[key]
-
-    def voice(self) -> Voice:
-        """The mouth."""
-        if self._voice is None:
-            self._voice = self._load_voice()
-        return self._voice
-
-    def _load_voice(self) -> Voice:
-        from step_audio_mini.speak.speaker import Speaker
-        from step_audio_mini.text.letters import LetterToSound
-        from step_audio_mini.text.lexicon import Lexicon
-
-        letters = LetterToSound.from_bytes(self._weights.read("letters"))
-        lexicon = Lexicon.from_bytes(self._weights.read("lexicon"), letters)
-        return Speaker.load(self._weights, lexicon, self._voice_name)
-
-
-def _names(pack: Packs) -> tuple[str, ...]:
-    return (str(pack),) if isinstance(pack, str | Path) else tuple(map(str, pack))

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import typer
 
 from step_audio_mini.errors import UserError
-from step_audio_mini.model import LanguageChoice
+from step_audio_mini.rooms import LanguageChoice
 
 PackOption = Annotated[
     list[str] | None,
