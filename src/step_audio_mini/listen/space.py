@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,21 +42,25 @@ def join(graphs: Sequence[Arcs], shares: Sequence[float], weighing: Weighing) ->
     A sentence begins in graph i with probability `shares[i]`; between two words it may pass from each graph to any
     other. The link arcs are used up.
     """
-    offsets = 1 + np.concatenate([[0], np.cumsum([graph.states for graph in graphs])])[:-1]
+    offsets = 1 + np.concatenate([[0], np.cumsum([graph.states for graph in graphs])])[:-1].astype(np.int32)
     entries = [int(g.target[g.unit == LINK_IN][0]) + o for g, o in zip(graphs, offsets, strict=True)]
     begin = -np.log(np.asarray(shares, np.float64)) * weighing.language
-    sources: list[NDArray[np.int64]] = [np.zeros(len(graphs), np.int64)]
-    columns: list[tuple[NDArray[np.generic], ...]] = [(np.zeros(len(graphs)), np.zeros(len(graphs)), begin, offsets)]
+    sources, columns = [np.zeros(len(graphs), np.int32)], [_silent(begin, offsets)]
     for number, (graph, offset) in enumerate(zip(graphs, offsets, strict=True)):
-        out = np.flatnonzero(graph.unit == LINK_OUT)
+        source, out = graph.source + offset, graph.unit == LINK_OUT
         keep = graph.unit < LINK_IN
-        source = graph.source + offset
         sources.append(source[keep])
         columns.append((graph.unit[keep], graph.word[keep], graph.cost[keep], graph.target[keep] + offset))
         for other in range(len(graphs)):
             if other != number:
-                none = np.zeros(len(out))
                 sources.append(source[out])
-                columns.append((none, none, none + weighing.cross * weighing.language, none + entries[other]))
+                cost = np.full(len(sources[-1]), weighing.cross * weighing.language)
+                columns.append(_silent(cost, np.full(len(cost), entries[other])))
     final = np.concatenate([[weighing.silence * weighing.language], *(graph.final for graph in graphs)])
     return Arcs.gathered(np.concatenate(sources), [np.concatenate(c) for c in zip(*columns, strict=True)], final)
+
+
+def _silent(cost: NDArray[Any], target: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Columns of arcs without labels, in the narrow types of all others: a wider one would widen the whole graph."""
+    none = np.zeros(len(cost), np.int32)
+    return none, none, cost.astype(np.float32), target.astype(np.int32)
