@@ -29,6 +29,20 @@ def test_clones_to_bundle_in_one_go(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["prepare", "--from", places["bundle"], "--cache", str(tmp_path / "other")]) == 0
 
 
+def test_text_packs_leave_out_what_test_clips_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = {name: str(tmp_path / name) for name in ("m", "packs", "texts")}
+    clone(tmp_path / "m", "cmusphinx/cmudict", {"cmudict.dict": "bed B EH1 D\n"})
+    clone(tmp_path / "m", "hermitdave/FrequencyWords", {"content/2018/en/en_50k.txt": "bed 5\n"})
+    command = ["prepare", "--mirror", places["m"], "--packs", "lex_en", "--out", places["texts"]]
+    assert main(command) == 2
+    assert "--from" in capsys.readouterr().err
+    gsc3(tmp_path / "m")
+    assert main(["prepare", "--mirror", places["m"], "--packs", "gsc3", "--out", places["packs"]]) == 0
+    assert main([*command, "--from", places["packs"]]) == 0
+    assert "1 lines of cmudict.tsv" in capsys.readouterr().err
+    assert (tmp_path / "texts" / "lex_en" / "cmudict.tsv.gz").exists()
+
+
 def test_packs_are_listed_with_what_they_need(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare"]) == 0
     printed = capsys.readouterr().out

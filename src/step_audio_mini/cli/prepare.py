@@ -12,6 +12,9 @@ from step_audio_mini.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from step_audio_mini.data.makers.maker import Maker
+    from step_audio_mini.data.makers.text_maker import TextMaker
+
 
 def prepare(
     mirror: Annotated[Path | None, typer.Option(help="folder of clones, each at DIR/<owner>+<name>")] = None,
@@ -34,7 +37,7 @@ def prepare(
         _list(Console(highlight=False, soft_wrap=True))
         return
     if mirror:
-        _make(mirror, packs, out, kbps, console)
+        _make(mirror, packs, out, sources or [], kbps, console)
     if cache and (sources or out):
         _cache([*(sources or []), *([out] if out else [])], cache, console)
     if bundle:
@@ -43,22 +46,29 @@ def prepare(
 
 def _list(console: Console) -> None:
     """Print the packs that can be made and what each needs."""
-    from step_audio_mini.data.makers.catalogue import MAKERS
+    from step_audio_mini.data.makers.catalogue import MAKERS, TEXT_MAKERS
 
-    for maker in MAKERS.values():
+    makers: list[Maker | TextMaker] = [*MAKERS.values(), *TEXT_MAKERS.values()]
+    for maker in makers:
         console.print(f"{maker.name}: {maker.what}. {maker.licence or 'licence of each clip in its manifest'}")
         for repository in maker.repositories:
             console.print(f"    git clone https://github.com/{repository} DIR/{repository.replace('/', '+')}")
 
 
-def _make(mirror: Path, packs: str, out: Path | None, kbps: float, console: Console) -> None:
+def _make(mirror: Path, packs: str, out: Path | None, sources: list[Path], kbps: float, console: Console) -> None:
     from step_audio_mini.data.makers.catalogue import find
-    from step_audio_mini.data.makers.maker import make
+    from step_audio_mini.data.makers.maker import Maker, make
+    from step_audio_mini.data.makers.text_maker import make_text
 
     names = [name.strip() for name in packs.split(",") if name.strip()]
     if not names or out is None:
         raise UserError("--mirror needs --packs NAMES and --out DIR; `step-audio prepare` alone lists the packs")
     for maker in find(names):
+        if not isinstance(maker, Maker):
+            with console.status(maker.name):
+                folder, lines = make_text(maker, mirror, out, _held_out([*sources, out]))
+            console.print(f"{folder}: " + ", ".join(f"{count} lines of {name}" for name, count in lines.items()))
+            continue
         with console.status(maker.name):
             folder, draft = make(maker, mirror, out, kbps)
         left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(draft.dropped.items()))
@@ -66,6 +76,17 @@ def _make(mirror: Path, packs: str, out: Path | None, kbps: float, console: Cons
         console.print(
             f"{folder}: {len(draft.rows)} clips, {hours:.2f} h" + (f"; left out: {left_out}" * bool(left_out))
         )
+
+
+def _held_out(roots: list[Path]) -> frozenset[str]:
+    """Dev and test transcripts of the packs of recordings below some folders; text packs leave them out."""
+    from step_audio_mini.data.makers.text_maker import held_out
+    from step_audio_mini.data.packs import find_packs, read_manifest
+
+    packs = find_packs(root for root in roots if root.is_dir())
+    if not packs:
+        raise UserError("text packs leave out what test clips say; name packs of recordings with --from DIR")
+    return held_out(clip for folder in packs.values() for clip in read_manifest(folder))
 
 
 def _cache(sources: list[Path], cache: Path, console: Console) -> None:
