@@ -180,7 +180,8 @@ def mind_decoder() -> bytes:
     """`mind_decoder`: memory, previous and roles (1, Q), own cache -> scores (1, Q, C): the prior, then the index."""
     text = """
     mind_decoder (int64[1,Q] previous, int64[1,Q] roles, float[1,2,1,P,4] in_cache_own, float[1,C,4] candidates,
-        float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound, float[1,1] gate, float[1,C] prior)
+        float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound, float[1,1] gate, float[1,C] prior,
+        float[1,C,C] links)
         => (float[1,Q,C] scores, float[1,2,1,R,4] out_cache_own) {
         choices = Shape<start = 1>(prior)
         many = Squeeze(choices)

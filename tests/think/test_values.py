@@ -54,10 +54,15 @@ def test_drawn_values_are_understood(seed: int, language: str) -> None:
     assert HOME.normalise(slot, split(drawn[0])) == drawn[1]
 
 
-def test_values_are_spotted_where_they_stand() -> None:
-    units = split("turn on the living room lights")
-    spots = HOME.spot(units)
-    area = HOME.pack.slot_names.index("area")
-    assert spots.shape == (2, len(units), len(HOME.pack.slot_names))
-    assert [i for i in range(len(units)) if spots[0, i, area]] == [3]
-    assert [i for i in range(len(units)) if spots[1, i, area]] == [4]
+def test_values_are_found_where_they_stand() -> None:
+    units = split("set the living room lights to forty two percent")
+    found = {(m.first, m.last, HOME.pack.slot_names[s]) for m in HOME.matches(units) for s in m.slots}
+    assert {(2, 3, "area"), (4, 4, "domain"), (6, 7, "brightness"), (6, 7, "position")} <= found
+    assert (6, 6, "brightness") not in found
+
+
+def test_times_and_days_are_found() -> None:
+    clock = Values(load_pack("clock-weather"))
+    units = split("明天早上七点半叫我")
+    found = {(m.first, m.last, clock.pack.slot_names[s]) for m in clock.matches(units) for s in m.slots}
+    assert {(0, 1, "date"), (2, 6, "time")} <= found

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from step_audio_mini.think.alphabet import INDEX, Role
+from step_audio_mini.think.alphabet import INDEX, SYMBOLS, Role
 from step_audio_mini.think.grammar import Draft, Grammar
 from step_audio_mini.think.reading import Reader, Reading
 from step_audio_mini.think.state import Dialogue
@@ -48,10 +48,19 @@ def inputs_of(reader: Reader, reading: Reading, vectors: Array, snr_db: float) -
     sound = vectors if there else np.zeros((1, vectors.shape[1]), np.float32)
     names = ("pieces", "symbols", "items", "segments", "confidences", "languages", "spots", "hints", "familiar")
     return {name: getattr(reading, name)[None] for name in names} | {
+        "links": dense_links(reading, len(reader.descriptions))[None],
         "descriptions": reader.descriptions,
         "vectors": sound[None].astype(np.float32),
         "snr": np.array([[snr_db / 20 if there else 0.0, float(there)]], np.float32),
     }
+
+
+def dense_links(reading: Reading, items: int) -> NDArray[np.float32]:
+    """(C, C) 1 where the second candidate is likely after the first."""
+    size = len(SYMBOLS) + items + len(reading.pieces)
+    dense = np.zeros((size, size), np.float32)
+    dense[reading.links[:, 0], reading.links[:, 1]] = 1
+    return dense
 
 
 def write(net: Net, reader: Reader, reading: Reading, dialogue: Dialogue, inputs: Mapping[str, Array]) -> Written:

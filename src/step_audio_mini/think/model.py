@@ -159,6 +159,8 @@ class Memory:
     """(B, L) weight of the sound."""
     prior: Tensor
     """(B, C) what the pack's own sentences say of a candidate; 0 but for intents."""
+    links: Tensor
+    """(B, C, C) 1 where the second candidate is likely after the first."""
     mask: Tensor | None = None
     sound_mask: Tensor | None = None
 
@@ -184,6 +186,7 @@ class MindNet(nn.Module):
         self.as_input, self.as_key = nn.Linear(width, width), nn.Linear(width, width)
         self.role = nn.Embedding(len(Role), width)
         self.trust = nn.Embedding(len(Role), 1)
+        self.follow = nn.Embedding(len(Role), 1)
         self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.last = nn.LayerNorm(width)
         self.query = nn.Linear(width, width)
@@ -192,7 +195,9 @@ class MindNet(nn.Module):
             nn.init.normal_(table.weight, std=0.3 if table is self.piece else 0.1)
         with torch.no_grad():
             self.trust.weight.zero_()
-            self.trust.weight[Role.INTENT] = 1.0
+            self.trust.weight[[Role.INTENT, Role.SLOT]] = 1.0
+            self.follow.weight.zero_()
+            self.follow.weight[[Role.START, Role.END]] = 2.0
 
     def describe(self, descriptions: Tensor) -> Tensor:
         """Vectors of the pack's items from the pieces that describe them: (M, L) -> (M, D)."""
@@ -204,7 +209,7 @@ class MindNet(nn.Module):
         """What the decoder looks at.
 
         pieces, symbols, items, segments, confidences, languages (B, T) int64; spots (B, 2, T, S);
-        hints (B, M); familiar (B, 3);
+        hints (B, M); familiar (B, 3); links (B, C, C);
         descriptions (M, L) int64, slots last; vectors (B, N, ears); snr (B, 2): dB / 20 and 1 where there are vectors;
         mask (B, T) and sound_mask (B, N) bool where rows are padded.
         """
@@ -237,7 +242,7 @@ class MindNet(nn.Module):
         sound_mask = inputs["sound_mask"][:, None, None, :] if "sound_mask" in inputs else None
         prior = functional.pad(inputs["hints"], (len(SYMBOLS), x.shape[1]))
         keys = self.as_key(candidates)
-        return Memory(self.as_input(candidates), keys, words, sounds, gate, prior, mask, sound_mask)
+        return Memory(self.as_input(candidates), keys, words, sounds, gate, prior, inputs["links"], mask, sound_mask)
 
     def decode(self, memory: Memory, previous: Tensor, roles: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the next choices (B, Q, C) and the grown cache.
@@ -252,7 +257,9 @@ class MindNet(nn.Module):
             caches.append(grown)
         query = self.query(self.last(x))
         scores = (query @ memory.keys.transpose(1, 2)).float() / math.sqrt(width)
-        return scores + self.trust(roles) * memory.prior.unsqueeze(1), torch.stack(caches)
+        scores = scores + self.trust(roles) * memory.prior.unsqueeze(1)
+        likely = memory.links.gather(1, previous.unsqueeze(-1).expand(-1, -1, scores.shape[-1]))
+        return scores + self.follow(roles) * likely, torch.stack(caches)
 
     def empty_cache(self, batch: int) -> Tensor:
         """The decoder's cache before the first choice: (L, 2, B, 0, D)."""

@@ -33,7 +33,8 @@ class ExportedNet:
 
     def encode(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """Memory of one turn from a reading, by name."""
-        return self._encoder.run(inputs)
+        links = {"links": inputs["links"]}
+        return self._encoder.run({k: v for k, v in inputs.items() if k not in links}) | links
 
     def step(self, memory: Mapping[str, Array], previous: Array, roles: Array, cache: Array) -> tuple[Array, Array]:
         """Scores (1, Q, C) of the choices after `previous` (1, Q) for `roles` (1, Q), and the grown cache."""

@@ -10,12 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from step_audio_mini.think.alphabet import INDEX, system_symbol
+from step_audio_mini.think.alphabet import INDEX, SYMBOLS, system_symbol
 from step_audio_mini.think.hints import Hints
 from step_audio_mini.think.pack import Pack
 from step_audio_mini.think.state import Dialogue
 from step_audio_mini.think.units import Unit, is_han, split
-from step_audio_mini.think.values import Values
+from step_audio_mini.think.values import Match, Values
 
 MAX_READ_UNITS = 60
 """Units of one hypothesis that the mind reads."""
@@ -70,9 +70,11 @@ class Reading:
     spots: NDArray[np.float32]
     """(2, T, S) begin and inside of values of each slot."""
     hints: NDArray[np.float32]
-    """(M,) log-probability of each intent by the pack's own sentences; 0 for slots."""
+    """(M,) log-probability of each intent by the pack's own sentences; for slots 1 where a value was heard."""
     familiar: NDArray[np.float32]
     """(3,) how familiar the words are."""
+    links: Int64
+    """(n, 2) pairs of candidates, the second likely after the first: slot -> start, start -> end of a value heard."""
     hypotheses: tuple[tuple[Unit, ...], ...]
     units: Int64
     """(T, 2) hypothesis and unit of a position; -1 where it comes from no unit."""
@@ -129,7 +131,7 @@ class Reader:
 
     def read(self, dialogue: Dialogue, hypotheses: Sequence[Sequence[Unit]]) -> Reading:
         """The layout of one turn: state first, then at most two hypotheses, best first."""
-        layout = _Layout(len(self.pack.slot_names))
+        layout = _Layout(len(self.pack.intent_names), len(self.pack.slot_names))
         layout.symbol(system_symbol(dialogue.last_act), STATE)
         if dialogue.asked in self._slot:
             layout.item(self._slot[dialogue.asked])
@@ -141,15 +143,18 @@ class Reader:
                 continue
             segment = OTHER if kept else FIRST
             layout.symbol(INDEX["segment:other" if kept else "segment:first"], segment)
-            spots = self.values.spot([unit.text for unit in heard])
+            matches = self.values.matches([unit.text for unit in heard])
+            spots = _spots(matches, len(heard), len(self.pack.slot_names))
+            first_pieces = []
             for at, unit in enumerate(heard):
+                first_pieces.append(len(layout.pieces))
                 layout.unit(self.pieces.ids(unit.text), unit, segment, (len(kept), at), spots[:, at])
+            layout.link(matches, [*first_pieces, len(layout.pieces)])
             kept.append(heard)
             if len(kept) == MAX_HYPOTHESES:
                 break
         intents, familiar = self._hints.of([unit.text for unit in kept[0]] if kept else [])
-        hints = np.concatenate([intents, np.zeros(len(self.pack.slot_names), np.float32)])
-        return layout.finish(tuple(kept), hints, familiar)
+        return layout.finish(tuple(kept), intents, familiar)
 
     def _lay_state(self, layout: _Layout, dialogue: Dialogue) -> None:
         if dialogue.state.intent not in self._intent:
@@ -169,7 +174,10 @@ class Reader:
 class _Layout:
     """A reading under construction."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, intents: int, slots: int) -> None:
+        self._slots, self._positions = len(SYMBOLS) + intents, len(SYMBOLS) + intents + slots
+        self._heard = np.zeros(slots, np.float32)
+        self._links: list[tuple[int, int]] = []
         self.pieces: list[int] = []
         self.carried: dict[int, str] = {}
         self._rows: list[tuple[int, int, int, int, int]] = []
@@ -199,25 +207,45 @@ class _Layout:
             heard = at[0] >= 0
             self._place(at, (heard and number == 0, heard and number == len(ids) - 1), spots)
 
+    def link(self, matches: Sequence[Match], first_pieces: Sequence[int]) -> None:
+        """Values of a hypothesis whose units begin at these positions (and one beyond)."""
+        for match in matches:
+            start = self._positions + first_pieces[match.first]
+            self._links.append((start, self._positions + first_pieces[match.last + 1] - 1))
+            for slot in match.slots:
+                self._heard[slot] = 1
+                self._links.append((self._slots + slot, start))
+
     def _place(self, at: tuple[int, int], edges: tuple[bool, bool], spots: NDArray[np.float32] | None) -> None:
         self._units.append(at)
         self._edges.append(edges)
         self._spots.append(self._none if spots is None else spots)
 
     def finish(
-        self, hypotheses: tuple[tuple[Unit, ...], ...], hints: NDArray[np.float32], familiar: NDArray[np.float32]
+        self, hypotheses: tuple[tuple[Unit, ...], ...], intents: NDArray[np.float32], familiar: NDArray[np.float32]
     ) -> Reading:
         rows = np.array(self._rows, np.int64)
         edges = np.array(self._edges, bool)
         return Reading(
             pieces=np.array(self.pieces, np.int64),
             symbols=rows[:, 0], items=rows[:, 1], segments=rows[:, 2], confidences=rows[:, 3], languages=rows[:, 4],
-            spots=np.stack(self._spots, axis=1), hints=hints, familiar=familiar,
+            spots=np.stack(self._spots, axis=1), hints=np.concatenate([intents, self._heard]), familiar=familiar,
+            links=np.array(self._links or np.zeros((0, 2)), np.int64),
             hypotheses=hypotheses,
             units=np.array(self._units, np.int64),
             starts=edges[:, 0], ends=edges[:, 1],
             carried=self.carried,
         )  # fmt: skip
+
+
+def _spots(matches: Sequence[Match], units: int, slots: int) -> NDArray[np.float32]:
+    """(2, units, slots) where values begin and where they go on."""
+    found = np.zeros((2, units, slots), np.float32)
+    for match in matches:
+        for slot in match.slots:
+            found[0, match.first, slot] = 1
+            found[1, match.first + 1 : match.last + 1, slot] = 1
+    return found
 
 
 def _spaced(name: str) -> str:

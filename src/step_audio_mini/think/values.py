@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
-
-import numpy as np
-from numpy.typing import NDArray
 
 from step_audio_mini.think import numbers, times
 from step_audio_mini.think.pack import Pack, SlotType
@@ -21,6 +19,23 @@ NEAR = 0.7
 MAX_TEXT_UNITS = 30
 _IDLE_BEFORE = {"the", "my", "our", "a", "an", "all", "to", "at", "in", "for", "把", "所有", "的", "在", "到"}
 _IDLE_AFTER = {"please", "percent", "degrees", "%", "°", "的", "里", "度", "吧"}
+
+
+_SPOKEN = {
+    "a", "an", "half", "quarter", "noon", "midday", "midnight", "today", "tonight", "tomorrow", "the", "next", "this",
+    *times.WEEKDAYS, *"早上下中晚凌清傍夜今明后星周礼半",
+}  # fmt: skip
+"""Units beside numbers that durations, times and dates begin with."""
+_LONGEST_SPOKEN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Units `first` to `last` are a value of each of `slots` (indices)."""
+
+    first: int
+    last: int
+    slots: tuple[int, ...]
 
 
 class ListedValues:
@@ -73,9 +88,15 @@ class Values:
                 for units in listed.canonical:
                     self._spots.setdefault(units, []).append(index)
         self._longest = max((len(units) for units in self._spots), default=0)
-        self._spoken_numbers = [
-            i for i, s in enumerate(pack.slot_names) if pack.type_of(s).kind in ("number", "duration", "time")
-        ]
+        self._spoken = self._spoken_slots()
+
+    def _spoken_slots(self) -> dict[str, tuple[int, ...]]:
+        """A slot for each type that is spoken freely but not free text -> all slots of that type."""
+        by_type: dict[str, list[int]] = {}
+        for index, slot in enumerate(self.pack.slot_names):
+            if self.pack.type_of(slot).kind not in ("list", "text"):
+                by_type.setdefault(self.pack.slots[slot].type, []).append(index)
+        return {self.pack.slot_names[slots[0]]: tuple(slots) for slots in by_type.values()}
 
     def listed(self, slot: str) -> ListedValues | None:
         """The list behind a slot; None for numbers, times and free text."""
@@ -146,18 +167,30 @@ class Values:
                 return self.pack.slot_names[slots[0]], length
         return None, 1
 
-    def spot(self, units: Sequence[str]) -> NDArray[np.float32]:
-        """Where slot values stand: (2, T, S), first the units that begin one, then those inside; 0 or 1."""
-        found = np.zeros((2, len(units), len(self.pack.slot_names)), np.float32)
-        for start in range(len(units)):
-            for length in range(1, min(self._longest, len(units) - start) + 1):
-                for slot in self._spots.get(tuple(units[start : start + length]), ()):
-                    found[0, start, slot] = 1
-                    found[1, start + 1 : start + length, slot] = 1
-        for at, unit in enumerate(units):
-            if numbers.is_number_unit(unit):
-                found[1 if at and numbers.is_number_unit(units[at - 1]) else 0, at, self._spoken_numbers] = 1
+    def matches(self, units: Sequence[str]) -> list[Match]:
+        """Every place where a value of the pack stands: listed ones, the longest numbers, durations, times, dates."""
+        found: list[Match] = []
+        for first in range(len(units)):
+            for length in range(min(self._longest, len(units) - first), 0, -1):
+                if slots := self._spots.get(tuple(units[first : first + length])):
+                    found.append(Match(first, first + length - 1, tuple(slots)))
+        for name, slots_of in self._spoken.items():
+            at = 0
+            while at < len(units):
+                length = self._spoken_length(name, units, at)
+                if length:
+                    found.append(Match(at, at + length - 1, slots_of))
+                at += max(1, length)
         return found
+
+    def _spoken_length(self, slot: str, units: Sequence[str], at: int) -> int:
+        if units[at] not in _SPOKEN and not numbers.is_number_unit(units[at]):
+            return 0
+        kind = self.pack.type_of(slot)
+        for length in range(min(_LONGEST_SPOKEN, len(units) - at), 0, -1):
+            if self._read(slot, kind, tuple(units[at : at + length])) is not None:
+                return length
+        return 0
 
 
 def _trim(units: Sequence[str]) -> tuple[str, ...]:

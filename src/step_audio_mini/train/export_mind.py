@@ -29,7 +29,8 @@ ENCODER_INPUTS = (
     "hints",
     "familiar",
 )
-MEMORY = ("candidates", "keys", "words", "sound", "gate", "prior")
+MADE = ("candidates", "keys", "words", "sound", "gate", "prior")
+MEMORY = (*MADE, "links")
 
 
 class EncoderGraph(nn.Module):
@@ -40,9 +41,10 @@ class EncoderGraph(nn.Module):
         self.net = net
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Inputs as ENCODER_INPUTS, outputs as MEMORY."""
-        memory = self.net.encode(dict(zip(ENCODER_INPUTS, inputs, strict=True)))
-        return tuple(getattr(memory, name) for name in MEMORY)
+        """Inputs as ENCODER_INPUTS, outputs as MADE."""
+        named = dict(zip(ENCODER_INPUTS, inputs, strict=True))
+        memory = self.net.encode(named | {"links": inputs[0]})  # which only the decoder reads
+        return tuple(getattr(memory, name) for name in MADE)
 
 
 class DecoderGraph(nn.Module):
@@ -65,10 +67,12 @@ def mind_graphs(net: MindNet) -> tuple[bytes, bytes]:
     free |= {"spots": {2: "length", 3: "slots"}, "descriptions": {0: "items", 1: "described"}, "vectors": {1: "peaks"}}
     free["hints"] = {1: "items"}
     shapes = {name: {1: "candidates"} for name in ("candidates", "keys", "prior")}
-    shapes |= {"words": {3: "length"}, "sound": {3: "peaks"}}
-    encoder = export_graph(EncoderGraph(net), example, Signature(ENCODER_INPUTS, MEMORY, free | shapes), facts)
+    shapes |= {"links": {1: "candidates", 2: "candidates"}, "words": {3: "length"}, "sound": {3: "peaks"}}
+    encoder = export_graph(EncoderGraph(net), example, Signature(ENCODER_INPUTS, MADE, free | shapes), facts)
     with torch.no_grad():
-        memory = EncoderGraph(net)(*example)
+        made = EncoderGraph(net)(*example)
+        size = made[0].shape[1]
+        memory = (*made, torch.zeros(1, size, size))
     steps = torch.zeros(1, 2, dtype=torch.long)
     names = ("previous", "roles", "in_cache_own", *MEMORY)
     grown = {"scores": {1: "steps", 2: "candidates"}, "out_cache_own": {3: "written"}}

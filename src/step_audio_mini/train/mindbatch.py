@@ -166,12 +166,14 @@ def collate(examples: Sequence[Example], reader: Reader, ears: int) -> MindBatch
     mask = np.zeros((batch, length), bool)
     base = examples[0].candidates - len(examples[0].reading.pieces)
     previous, roles = np.full((batch, steps), INDEX["begin"], np.int64), np.zeros((batch, steps), np.int64)
+    links = np.zeros((batch, base + length, base + length), np.float32)
     targets, allowed = np.full((batch, steps), -100, np.int64), np.zeros((batch, steps, base + length), bool)
     for row, e in enumerate(examples):
         size = len(e.reading.pieces)
         for name in names:
             arrays[name][row, :size] = getattr(e.reading, name)
         spots[row, :, :size], mask[row, :size] = e.reading.spots, True
+        links[row, e.reading.links[:, 0], e.reading.links[:, 1]] = 1
         for step, choice in enumerate(e.choices):
             roles[row, step], allowed[row, step, choice.allowed] = choice.role, True
             if step:
@@ -182,6 +184,7 @@ def collate(examples: Sequence[Example], reader: Reader, ears: int) -> MindBatch
     inputs = {name: torch.from_numpy(array) for name, array in arrays.items()} | {
         "spots": torch.from_numpy(spots), "mask": torch.from_numpy(mask),
         "descriptions": torch.from_numpy(reader.descriptions),
+        "links": torch.from_numpy(links),
         "hints": torch.from_numpy(np.stack([e.reading.hints for e in examples])),
         "familiar": torch.from_numpy(np.stack([e.reading.familiar for e in examples])),
         "vectors": torch.zeros(batch, 1, ears), "snr": torch.zeros(batch, 2),

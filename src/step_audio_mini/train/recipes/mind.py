@@ -34,6 +34,8 @@ from step_audio_mini.train.mindtexts import MindTexts
 from step_audio_mini.train.people import said_by_people
 from step_audio_mini.types import Language
 
+GROUP = 4
+"""Steps whose turns are drawn together."""
 # weight of a wrong choice: state and call decide what happens, style only colours it
 _WEIGHT = {Role.STYLE: 0.2, Role.REPLY: 0.2}
 
@@ -93,6 +95,7 @@ class MindRecipe:
         self.pieces = SentencePieces(data.pieces.read_bytes())
         self.config = MindConfig(pieces=len(self.pieces), width=width, ears=ears)
         self._texts = MindTexts(data.texts, "train")
+        self._group: tuple[int, list[Example]] = (-1, [])
 
     def build(self) -> nn.Module:
         """A fresh network."""
@@ -125,15 +128,24 @@ class MindRecipe:
         return join([load_pack(name) for name in mixture]), others
 
     def batch(self, step: int) -> MindBatch:
-        """The turns of a step: one mixture, its households mixed half and half shipped and invented."""
-        rng = random.Random(f"{self.seed} {step}")
+        """The turns of a step; `GROUP` steps share a mixture and split its turns by length: little is padding."""
+        group, place = divmod(step, GROUP)
+        rng = random.Random(f"{self.seed} {group}")
         settings = rng.choices(self.settings, self.data.shares)[0]
+        order = rng.sample(range(GROUP), GROUP)
+        if self._group[0] != group:
+            self._group = group, self._turns(settings, rng)
+        first = order[place] * self.turns
+        return collate(self._group[1][first : first + self.turns], settings[0].reader, self.config.ears)
+
+    def _turns(self, settings: Sequence[Setting], rng: random.Random) -> list[Example]:
+        """Turns of a group, shortest first; households mixed half and half shipped and invented."""
         examples: list[Example] = []
-        while len(examples) < self.turns:
+        while len(examples) < GROUP * self.turns:
             setting = settings[0] if rng.random() < 0.5 else rng.choice(settings)
             for turn in setting.person.dialogue(rng):
                 examples.append(example(turn, setting.reader, self.confusion, rng))
-        return collate(examples[: self.turns], settings[0].reader, self.config.ears)
+        return sorted(examples[: GROUP * self.turns], key=lambda e: len(e.reading.pieces))
 
     def loss(self, model: nn.Module, batch: MindBatch) -> tuple[Tensor, dict[str, float]]:
         """Mean cross-entropy of the free choices."""
