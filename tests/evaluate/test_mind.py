@@ -36,13 +36,16 @@ class Knowing:
 
 def test_shipped_sets_are_what_the_figures_promise() -> None:
     phrasings, dialogues, idle = (read_set(name) for name in ("phrasings", "dialogues", "idle"))
+    handwritten = read_set("handwritten")
+    assert [sum(case.language == lang for case in handwritten) for lang in ("en", "zh")] == [60, 60]
+    assert not {case.turns[0].text for case in handwritten} & {case.turns[0].text for case in phrasings}
     assert [sum(case.language == lang for case in phrasings) for lang in ("en", "zh")] == [100, 100]
     assert all(len(case.turns) == 1 and case.turns[0].tool for case in phrasings if case.turns[0].tool)
     assert len(dialogues) >= 100
     assert all(2 <= len(case.turns) <= 4 for case in dialogues)
     assert len(idle) >= 200
     assert not any(turn.tool for case in idle for turn in case.turns)
-    for cases in (phrasings, dialogues, idle):
+    for cases in (phrasings, handwritten, dialogues, idle):
         assert len({case.id for case in cases}) == len(cases)
         assert len({tuple(t.text for t in case.turns) for case in cases}) == len(cases)
 
@@ -50,10 +53,11 @@ def test_shipped_sets_are_what_the_figures_promise() -> None:
 def test_rows_of_a_mind_that_knows_english() -> None:
     seen: list[str] = []
     rows = {r.measure: r for r in measure(lambda pack: Knowing(), seen.append)}
-    assert seen == ["phrasings", "dialogues", "idle"]
+    assert seen == ["phrasings", "hand-written phrasings", "dialogues", "idle"]
     assert rows["intent, held-out phrasings in English"].value == 100
     assert rows["tool call exact, held-out phrasings in English"].n == 100
     assert rows["intent, held-out phrasings in Mandarin"].value == 0
+    assert rows["tool call exact, hand-written phrasings in English"].n == 60
     assert 0 < rows["joint goal, whole dialogues"].value < 100
     assert rows["joint goal, turns"].over == "dialogues"
     assert rows["false tool calls, of dialogues where none may be called"].n >= 200

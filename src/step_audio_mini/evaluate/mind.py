@@ -17,6 +17,9 @@ from step_audio_mini.types import Decision, Hearing, Language
 
 LANGUAGES: dict[Language, str] = {"en": "English", "zh": "Mandarin"}
 
+HELD_OUT, HANDWRITTEN = "held-out phrasings", "hand-written phrasings"
+"""Drawn from templates that training never sees; and written by hand, as no template has them."""
+
 
 class Mind(Protocol):
     """A loaded pack."""
@@ -55,7 +58,7 @@ class Case:
 
 @cache
 def read_set(name: str) -> tuple[Case, ...]:
-    """A test set that comes with the package: phrasings, dialogues or idle."""
+    """A test set that comes with the package: phrasings, handwritten, dialogues or idle."""
     text = (files("step_audio_mini.evaluate") / "sets" / f"{name}.jsonl").read_text(encoding="utf-8")
     return tuple(_case(json.loads(line)) for line in text.splitlines())
 
@@ -94,6 +97,8 @@ def measure(minds: Minds, tell: Callable[[str], None]) -> list[Row]:
     rows: list[Row] = []
     tell("phrasings")
     rows += phrasing_rows((case, _run(minds, case)) for case in read_set("phrasings"))
+    tell("hand-written phrasings")
+    rows += phrasing_rows(((case, _run(minds, case)) for case in read_set("handwritten")), "text", HANDWRITTEN)
     tell("dialogues")
     rows += _dialogue_rows([(case, _run(minds, case)) for case in read_set("dialogues")])
     tell("idle")
@@ -111,19 +116,21 @@ def _run(minds: Minds, case: Case) -> list[Decision]:
     return [mind.decide(hearing_of(turn.text), dialogue) for turn in case.turns]
 
 
-def phrasing_rows(answers: Iterable[tuple[Case, list[Decision]]], kind: Kind = "text", voices: str = "") -> list[Row]:
-    """Intent, state and call of single requests, languages apart; `voices` says who spoke them."""
+def phrasing_rows(
+    answers: Iterable[tuple[Case, list[Decision]]], kind: Kind = "text", name: str = HELD_OUT, note: str = ""
+) -> list[Row]:
+    """Intent, state and call of single requests, languages apart; `note` says who spoke them."""
     done = list(answers)
     rows: list[Row] = []
-    for language, name in LANGUAGES.items():
+    for language, spoken in LANGUAGES.items():
         pairs = [(case.turns[0], decisions[0]) for case, decisions in done if case.language == language]
         checks = {"intent": intent_right, "intent and slots exact": state_right, "tool call exact": calls_right}
         for measure_name, check in checks.items():
             counts = [Count(float(check(*pair)), 1, str(n)) for n, pair in enumerate(pairs)]
             if counts:
                 figure = rate(counts, groups="phrasings", items="phrasings")
-                title = f"{measure_name}, held-out phrasings in {name}"
-                rows.append(row(title, "home + clock-weather", figure, kind, note=voices))
+                title = f"{measure_name}, {name} in {spoken}"
+                rows.append(row(title, "home + clock-weather", figure, kind, note=note))
     return rows
 
 

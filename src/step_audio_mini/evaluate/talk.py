@@ -116,7 +116,7 @@ def phrasing_voice_rows(test: TalkTest) -> list[Row]:
         hearing = test.model.listen(np.concatenate([EDGE, spoken(case, number), EDGE]), case.pack)
         answers.append((case, [test.model.think(hearing, case.pack)]))
     voices = f"Flite {', '.join(peers.FLITE_VOICES)}; Mandarin by {len(peers.ESPEAK_VARIANTS)} variants of espeak-ng"
-    return phrasing_rows(answers, "synthetic", voices)
+    return phrasing_rows(answers, "synthetic", note=voices)
 
 
 def spoken(case: Case, number: int) -> Samples:
