@@ -146,8 +146,9 @@ def _run(
 
 def _line(row: Row) -> tuple[str, str]:
     unit = "" if row.unit == "x" else f" {row.unit}"
-    interval = f"{row.low:.3g} ... {row.high:.3g}, n = {row.n}, {row.kind}"
-    return row.data[:40], f"{row.measure} ({row.system}): {row.value:.4g}{unit}  [{interval}]"
+    who = "" if row.system == "step-audio-mini" else f", {row.system}"
+    interval = f"[{row.low:.3g} ... {row.high:.3g}, n = {row.n}, {row.kind}]"
+    return f"{row.value:.3g}{unit}", f"{interval}  {row.measure}{who}: {row.data}"
 
 
 def _facts(weights: str) -> dict[str, Any]:
