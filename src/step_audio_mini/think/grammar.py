@@ -96,7 +96,9 @@ class Grammar:
         names += ["deny"] if self._dialogue.last_act != "start" else []
         return [INDEX[f"act:{name}"] for name in names]
 
-    def _intents(self, _: Draft) -> list[int]:
+    def _intents(self, draft: Draft) -> list[int]:
+        if draft.act == "inform":  # goes on with what was asked for
+            return [self.items + self._reader.intent_item(str(self._dialogue.state.intent))]
         return list(range(self.items, self.items + len(self._reader.pack.intent_names)))
 
     def _slots(self, draft: Draft) -> list[int]:

@@ -11,6 +11,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from step_audio_mini.think.units import Unit, is_han
@@ -58,6 +59,44 @@ class Heard:
     units: tuple[Unit, ...]
     places: tuple[int, ...]
     errors: int
+
+
+def learn_rates(pairs: Iterable[tuple[Sequence[str], Sequence[Unit]]]) -> Rates:
+    """The ears' own rates from what was said and what they heard on dev: shares of each error, how many a turn has.
+
+    Confidences are fitted by their first two moments; without errors or without pairs the usual rates stay.
+    """
+    right: list[float] = []
+    wrong: list[float] = []
+    counts = {"replace": 0, "delete": 0, "insert": 0}
+    levels: list[float] = []
+    for said, heard in pairs:
+        errors = 0
+        for kind, a, b, c, d in SequenceMatcher(
+            None, list(said), [u.text for u in heard], autojunk=False
+        ).get_opcodes():
+            (right if kind == "equal" else wrong).extend(u.confidence for u in heard[c:d])
+            if kind != "equal":
+                counts[kind] += max(b - a, d - c)
+                errors += max(b - a, d - c)
+        levels.append(min(1.0, errors / max(1, len(said))))
+    total, usual = sum(counts.values()), Rates()
+    if not total or len(right) < 2 or len(wrong) < 2:
+        return usual
+    middle = sorted(levels)
+    return Rates(
+        swap=counts["replace"] / total, drop=counts["delete"] / total, add=counts["insert"] / total,
+        right=_beta(right), wrong=_beta(wrong),
+        levels=tuple(round(middle[int((n + 0.5) / 6 * len(middle))], 3) for n in range(6)),
+    )  # fmt: skip
+
+
+def _beta(sample: Sequence[float]) -> tuple[float, float]:
+    """Beta distribution with the mean and variance of a sample within 0..1."""
+    mean = min(max(sum(sample) / len(sample), 0.02), 0.98)
+    variance = max(sum((x - mean) ** 2 for x in sample) / len(sample), 1e-4)
+    size = max(mean * (1 - mean) / variance - 1, 0.5)
+    return round(mean * size, 3), round((1 - mean) * size, 3)
 
 
 class Confusion:

@@ -14,12 +14,17 @@ from torch import Tensor
 from step_audio_mini.think.alphabet import INDEX, Role
 from step_audio_mini.think.grammar import Draft, Grammar
 from step_audio_mini.think.reading import Reader, Reading
-from step_audio_mini.think.units import Unit
+from step_audio_mini.think.units import Unit, units_of
 from step_audio_mini.train.confusion import Confusion
 from step_audio_mini.train.dialogues import Turn
+from step_audio_mini.types import Hearing
 
 LOST = 0.55
 """Share of units heard wrong from which the right answer is: not understood."""
+
+
+Span = tuple[tuple[int, int], object]
+"""Positions of the first and last piece of a value, and what the units between them come to."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,9 @@ class Example:
     reading: Reading
     choices: tuple[Choice, ...]
     candidates: int
+    vectors: NDArray[np.float32] | None = None
+    """(N, ears) what the ears heard; None for turns that were never sound."""
+    snr_db: float = 0.0
 
 
 def hear(
@@ -65,6 +73,15 @@ def example(turn: Turn, reader: Reader, confusion: Confusion | None, rng: random
     lost = errors >= LOST or not reading.hypotheses
     writer = _RightWriter(grammar, reader, reading, turn, places, lost)
     return Example(reading, writer.choices(), grammar.size)
+
+
+def heard_example(turn: Turn, reader: Reader, hearing: Hearing, *, lost: bool = False) -> Example:
+    """A turn as the ears really heard it. Where a value stands is not known: it is looked for in the hypotheses."""
+    reading = reader.read(turn.before, [units_of(h) for h in hearing.nbest])
+    grammar = Grammar(reader, reading, turn.before, check_values=False)
+    writer = _RightWriter(grammar, reader, reading, turn, (), lost or not reading.hypotheses)
+    vectors = hearing.vectors if len(hearing.vectors) else None
+    return Example(reading, writer.choices(), grammar.size, vectors, hearing.attributes.snr_db)
 
 
 class _RightWriter:
@@ -121,6 +138,7 @@ class _RightWriter:
                 sources[slot] = (at[turn.carried[slot]],) * 2
                 continue
             found = [self._span(slot, hypothesis, p) for hypothesis, p in enumerate(places)]
+            found = found or [self._search(slot, value)]
             right = [f for f in found if f and f[1] == value]
             any_ = right or [f for f in found if f and f[1] is not None]
             wrong |= not right
@@ -128,7 +146,20 @@ class _RightWriter:
                 sources[slot] = any_[0][0]
         return sources, wrong
 
-    def _span(self, slot: str, hypothesis: int, places: tuple[int, ...]) -> tuple[tuple[int, int], object] | None:
+    def _search(self, slot: str, value: object) -> Span | None:
+        """The place in the first hypothesis that has it where a value was heard right."""
+        values, index = self._reader.values, self._reader.pack.slot_names.index(slot)
+        for number, hypothesis in enumerate(self._reading.hypotheses):
+            units = [unit.text for unit in hypothesis]
+            for match in values.matches(units):
+                if index in match.slots and values.normalise(slot, units[match.first : match.last + 1]) == value:
+                    at = self._reading.units
+                    inside = (at[:, 0] == number) & (at[:, 1] >= match.first) & (at[:, 1] <= match.last)
+                    positions = np.flatnonzero(inside)
+                    return (int(positions[0]), int(positions[-1])), value
+        return None
+
+    def _span(self, slot: str, hypothesis: int, places: tuple[int, ...]) -> Span | None:
         first, last = self._turn.said.spans[slot]
         went = [p for p in places[first : last + 1] if p >= 0]
         units = self._reading.units
@@ -154,6 +185,20 @@ class MindBatch:
     """(B, Q) right candidates; -100 where there is no choice."""
     allowed: Tensor
     """(B, Q, C) bool."""
+
+
+def _sound(examples: Sequence[Example], ears: int) -> dict[str, Tensor]:
+    """The ears' vectors, padded; a row without sound has one zero vector behind a closed gate."""
+    longest = max(1, *(0 if e.vectors is None else len(e.vectors) for e in examples))
+    vectors = np.zeros((len(examples), longest, ears), np.float32)
+    snr, mask = np.zeros((len(examples), 2), np.float32), np.zeros((len(examples), longest), bool)
+    mask[:, 0] = True
+    for row, e in enumerate(examples):
+        if e.vectors is not None:
+            vectors[row, : len(e.vectors)], mask[row, : len(e.vectors)] = e.vectors, True
+            snr[row] = e.snr_db / 20, 1.0
+    arrays = {"vectors": vectors, "snr": snr, "sound_mask": mask}
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def collate(examples: Sequence[Example], reader: Reader, ears: int) -> MindBatch:
@@ -187,7 +232,7 @@ def collate(examples: Sequence[Example], reader: Reader, ears: int) -> MindBatch
         "links": torch.from_numpy(links),
         "hints": torch.from_numpy(np.stack([e.reading.hints for e in examples])),
         "familiar": torch.from_numpy(np.stack([e.reading.familiar for e in examples])),
-        "vectors": torch.zeros(batch, 1, ears), "snr": torch.zeros(batch, 2),
     }  # fmt: skip
+    inputs |= _sound(examples, ears)
     numbers = (torch.from_numpy(a) for a in (previous, roles, targets, allowed))
     return MindBatch(inputs, *numbers)

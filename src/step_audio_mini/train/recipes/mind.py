@@ -104,10 +104,7 @@ class MindRecipe:
     @cached_property
     def confusion(self) -> Confusion:
         """The channel; its words are those of the packs."""
-        rng = random.Random(self.seed)
-        setting = Setting(join([load_pack(p) for p in self.data.packs]), self.pieces, self._texts)
-        words = {u for _ in range(6000) for t in setting.person.dialogue(rng)[:1] for u in t.said.units}
-        return confusion_from_lexicons(self.data.texts, words)
+        return confusion_from_lexicons(self.data.texts, words_of_packs(self))
 
     @cached_property
     def settings(self) -> list[list[Setting]]:
@@ -187,6 +184,18 @@ class MindRecipe:
                 examples += [example(t, setting.reader, self.confusion, rng) for t in setting.person.dialogue(rng)]
             batches.append(collate(examples[:80], setting.reader, self.config.ears))
         return batches
+
+
+def words_of_packs(recipe: MindRecipe) -> set[str]:
+    """Units that people say to the recipe's packs, from a few thousand sentences."""
+    pack, rng = join([load_pack(name) for name in recipe.data.packs]), random.Random(recipe.seed)
+    phrases = Phrases(pack, "train", {})
+    drawn = (
+        phrases.request(rng.choice(pack.intent_names), language, rng)
+        for _ in range(3000)
+        for language in pack.languages
+    )
+    return {unit for said in drawn if said for unit in said.units}
 
 
 def choice_scores(model: MindNet, batch: MindBatch) -> Tensor:
