@@ -39,7 +39,7 @@ def test_names_are_those_of_the_real_graphs() -> None:
     pytest.importorskip("torch")
     from step_audio_mini.listen.model import EarsStep
     from step_audio_mini.nn.vocoder import VocoderStep
-    from step_audio_mini.train.export_mind import ENCODER_INPUTS, MEMORY
+    from step_audio_mini.train.export_mind import ENCODER_INPUTS, MADE, MEMORY
 
     def caches(direction: str, names: tuple[str, ...]) -> list[str]:
         return [f"{direction}_cache_{name}" for name in names]
@@ -50,6 +50,6 @@ def test_names_are_those_of_the_real_graphs() -> None:
     assert [*vocoder.inputs] == ["mel", "pitch", "source", *caches("in", VocoderStep.STATE)]
     assert [*vocoder.outputs] == ["spectrum", *caches("out", VocoderStep.STATE)]
     encoder, decoder = Graph(tiny.mind_encoder()), Graph(tiny.mind_decoder())
-    assert (tuple(encoder.inputs), tuple(encoder.outputs)) == (ENCODER_INPUTS, MEMORY)
+    assert (tuple(encoder.inputs), tuple(encoder.outputs)) == (ENCODER_INPUTS, MADE)
     assert [*decoder.inputs] == ["previous", "roles", "in_cache_own", *MEMORY]
     assert [*decoder.outputs] == ["scores", "out_cache_own"]

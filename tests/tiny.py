@@ -1,7 +1,8 @@
 """Tiny graphs with the names and states of the real ones: the API runs without trained weights, in milliseconds.
 
 The ears hear whistles: every unit of the alphabet is a pair of tones (`whistle`), everything else is blank. The mind
-takes the first choice that its grammar allows. The voice hums for 50 ms a phone.
+follows the hints and links that it is given, else takes the first choice its grammar allows. The voice hums for 50 ms
+a phone.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ def mind_encoder() -> bytes:
 
 @cache
 def mind_decoder() -> bytes:
-    """`mind_decoder`: memory, previous and roles (1, Q), own cache -> scores (1, Q, C): the prior, then the index."""
+    """`mind_decoder`: memory, previous and roles (1, Q), cache -> scores (1, Q, C): links and prior, then the index."""
     text = """
     mind_decoder (int64[1,Q] previous, int64[1,Q] roles, float[1,2,1,P,4] in_cache_own, float[1,C,4] candidates,
         float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound, float[1,1] gate, float[1,C] prior,
@@ -192,7 +193,11 @@ def mind_decoder() -> bytes:
         sum = Add(hinted, steep)
         asked = Shape(previous)
         size = Concat<axis = 0>(asked, choices)
-        scores = Expand(sum, size)
+        plain = Expand(sum, size)
+        pairs = Squeeze(links, first)
+        linked = Gather<axis = 0>(pairs, previous)
+        likely = Mul(linked, weight)
+        scores = Add(plain, likely)
         length = Shape<start = 1>(previous)
         grown = Concat<axis = 0>(head, length, width)
         fresh = Expand(nought, grown)
@@ -201,6 +206,7 @@ def mind_decoder() -> bytes:
     weights: dict[str, NDArray[Any]] = {
         "zero": np.array(0), "one": np.array(1), "slope": np.array(-8, np.float32), "head": np.array([1, 2, 1]),
         "width": np.array([4]), "nought": np.array(0, np.float32), "weight": np.array(1000, np.float32),
+        "first": np.array([0]),
     }  # fmt: skip
     return graph(text, weights, {})
 
