@@ -102,4 +102,4 @@ def word_model(general: Arcs, vocabulary: Vocabulary) -> WordModel:
         def __call__(self, word: str) -> Sequence[tuple[str, ...]]:
             return {"lamp": (("L", "AE1", "M", "P"),), "泵": (("b", "eng4"),)}.get(word, ())
 
-    return WordModel(general, vocabulary, Known(Weights(Path(), {})))
+    return WordModel({"en": general}, vocabulary, Known(Weights(Path(), {})))

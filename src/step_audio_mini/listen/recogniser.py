@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from step_audio_mini.runtime.session import Graph
 from step_audio_mini.text.letters import LetterToSound
 from step_audio_mini.text.lexicon import Lexicon, Pronunciation, is_han
 from step_audio_mini.text.phones import UNITS
+from step_audio_mini.types import Language
 
 
 class Network(Protocol):
@@ -45,7 +46,8 @@ class Network(Protocol):
 class WordModel:
     """The general part of the search, as it ships."""
 
-    graph: Arcs
+    graphs: Mapping[str, Arcs]
+    """A word graph a language, by `zh` or `en`."""
     vocabulary: Vocabulary
     pronounce: Pronouncer
 
@@ -55,10 +57,11 @@ class WordModel:
         try:
             with zipfile.ZipFile(io.BytesIO(weights.read("words"))) as archive:
                 vocabulary = Vocabulary.from_text(archive.read("vocabulary.tsv").decode())
-                graph = from_bytes(archive.read("graph.npz"))
+                names = sorted(name for name in archive.namelist() if name.endswith(".npz"))
+                graphs = {name.removesuffix(".npz"): from_bytes(archive.read(name)) for name in names}
         except (zipfile.BadZipFile, KeyError, ValueError) as cause:
             raise UserError("weight part 'words' is not a word graph; install the package again") from cause
-        return cls(graph, vocabulary, Pronouncer(weights))
+        return cls(graphs, vocabulary, Pronouncer(weights))
 
 
 class Pronouncer:
@@ -103,30 +106,40 @@ class Recogniser:
         words: WordModel,
         *,
         contexts: Iterable[Sentences] = (),
+        language: Language | None = None,
         tuning: Tuning | None = None,
         cache: Path | None = None,
     ) -> None:
-        """`contexts` are lists of (sentence, weight), of a pack or of hot words; each becomes a graph of its own."""
+        """`contexts` are lists of (sentence, weight), of a pack or of hot words; each becomes a graph of its own.
+
+        With a `language`, the general words of the other one are not searched; contexts may hold any.
+        """
         if list(network.facts.get("units", ())) != list(UNITS):
             raise UserError("the ears' units are not those of this version; use weights made for it")
         self.network, self.tuning = network, tuning or Tuning()
         weighing, vocabulary = self.tuning.weighing, words.vocabulary
-        graphs = [weigh(words.graph, weighing)]
+        own = {name: graph for name, graph in words.graphs.items() if name == language} or words.graphs
+        general = [weigh(graph, weighing) for graph in own.values()]
+        special = []
         for sentences in contexts:
             found = context(sentences, vocabulary, words.pronounce, cache)
             if found is not None:
-                graphs.append(weigh(found.graph, weighing))
+                special.append(weigh(found.graph, weighing))
                 vocabulary = found.vocabulary
-        share = weighing.pack_share
-        shares = [1.0 - share, *([share / (len(graphs) - 1)] * (len(graphs) - 1))] if len(graphs) > 1 else [1.0]
+        share = weighing.pack_share if special else 0.0
+        shares = [(1.0 - share) / len(general)] * len(general) + [share / max(1, len(special))] * len(special)
         self.vocabulary = vocabulary
-        self.searcher = Searcher(join(graphs, shares, weighing), self.tuning.limits)
+        self.searcher = Searcher(join([*general, *special], shares, weighing), self.tuning.limits)
 
     @classmethod
-    def open(cls, weights: Weights, *, contexts: Iterable[Sentences] = (), cache: Path | None = None) -> Recogniser:
-        """The recogniser of a folder of weights, with the tuning its `ears` part names."""
+    def open(
+        cls,
+        weights: Weights,
+        *,
+        contexts: Iterable[Sentences] = (),
+        language: Language | None = None,
+        cache: Path | None = None,
+    ) -> Recogniser:
+        """The recogniser of a folder of weights."""
         network = Graph(weights.read("ears"), "ears")
-        tuned = weights.part("ears").facts.get("search", {})
-        tuning = Tuning(weighing=Weighing(**tuned.get("weighing", {})))
-        tuning = replace(tuning, **{name: tuned[name] for name in ("blank", "least_confidence") if name in tuned})
-        return cls(network, WordModel.load(weights), contexts=contexts, tuning=tuning, cache=cache)
+        return cls(network, WordModel.load(weights), contexts=contexts, language=language, cache=cache)

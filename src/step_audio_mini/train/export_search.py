@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+import numpy as np
 
 from step_audio_mini.errors import UserError
-from step_audio_mini.listen.arcs import to_bytes
+from step_audio_mini.listen.arcs import Arcs, to_bytes
 from step_audio_mini.listen.vocabulary import FIRST_WORD, Vocabulary
 from step_audio_mini.listen.wordgraph import compile_words
 from step_audio_mini.text.lexicon import Lexicon, is_han, read_entries
+from step_audio_mini.text.segment import segment
 from step_audio_mini.train.export import add_part
 from step_audio_mini.train.language import (
     Limits,
@@ -21,13 +25,17 @@ from step_audio_mini.train.language import (
     chinese_pronunciations,
     choose_words,
     clean,
+    language_of,
     reserved_transcripts,
     word_ngram,
 )
 from step_audio_mini.train.lexicons import letters_accuracy, train_letters
+from step_audio_mini.types import Language
 
 PRUNE = 6.0
 """Weighted difference below which an n-gram is dropped: 250,000 bigrams and 200,000 trigrams stay."""
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+"""Each language has a graph of its own: passing from one to the other costs what `Weighing.cross` says."""
 
 SOURCES = {
     "Common Voice sentences": "CC0-1.0",
@@ -59,7 +67,7 @@ def export_search(texts: Path, speech: Sequence[Path], weights: Path) -> dict[st
     entries = list(read_entries(dictionary))
     lexicon = Lexicon.load(dictionary)
     content, figures = word_part(texts, speech, lexicon)
-    command = "python -m step_audio_mini.train.export_search TEXTS WEIGHTS SPEECH..."
+    command = "step-audio export words --texts TEXTS --speech SPEECH --weights WEIGHTS"
     training = {"command": command, "sources": SOURCES}
     add_part(weights, "words", content, suffix="zip", facts=figures, training=training)
     add_part(weights, "lexicon", lexicon.to_bytes(), suffix="tsv.gz", facts={"words": len(lexicon)}, training=training)
@@ -87,33 +95,32 @@ def word_part(texts: Path, speech: Sequence[Path], lexicon: Lexicon) -> tuple[by
         {word: costs.get(word, 12.0) for word in words},
         ["|".join(" ".join(variant) for variant in spoken[word]) for word in words],
     )
-    model = word_ngram(sentences, words, costs, prune=PRUNE)
-    tokens = range(FIRST_WORD, FIRST_WORD + len(vocabulary))
-    graph = compile_words(((t, units) for t in tokens for units in vocabulary.pronunciations(t)), model)
+    figures: dict[str, Any] = {"sentences": len(sentences), "words": len(words)}
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("graph.npz"), to_bytes(graph))
+    with zipfile.ZipFile(out, "w") as archive:
         text = zipfile.ZipInfo("vocabulary.tsv")
         text.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(text, vocabulary.to_text())
-    figures = {
-        "sentences": len(sentences),
-        "words": len(words),
-        "ngrams": [len(level) for level in model.tokens],
-        "states": graph.states,
-        "arcs": len(graph.unit),
-    }
+        for language in LANGUAGES:
+            chosen = [sentence for sentence in sentences if language_of(sentence[0]) == language]
+            graph, figures[language] = _language_graph(chosen, vocabulary, language)
+            archive.writestr(zipfile.ZipInfo(f"{language}.npz"), to_bytes(graph))
     return out.getvalue(), figures
 
 
-def main() -> None:
-    """`python -m step_audio_mini.train.export_search TEXTS WEIGHTS SPEECH...`."""
-    import sys
-
-    texts, weights, *speech = map(Path, sys.argv[1:])
-    for name, value in export_search(texts, speech, weights).items():
-        sys.stdout.write(f"{name}: {value}\n")
-
-
-if __name__ == "__main__":
-    main()
+def _language_graph(
+    sentences: Sequence[tuple[str, float]], vocabulary: Vocabulary, language: Language
+) -> tuple[Arcs, dict[str, Any]]:
+    """Word graph of one language: its own words, and foreign ones that its sentences hold; tokens of the vocabulary."""
+    seen = {word for text, _ in sentences for word in segment(text, vocabulary.costs)}
+    own = [word for word in vocabulary.words if word in seen or is_han(word) == (language == "zh")]
+    model = word_ngram(sentences, own, vocabulary.costs, prune=PRUNE)
+    tokens = np.array([0, 0, *map(vocabulary.token, own)], np.int32)
+    spoken = (
+        (place + FIRST_WORD, variant)
+        for place, word in enumerate(own)
+        for variant in vocabulary.pronunciations(vocabulary.token(word))
+    )
+    graph = compile_words(spoken, model)
+    figures = {"ngrams": [len(level) for level in model.tokens], "states": graph.states, "arcs": len(graph.unit)}
+    return replace(graph, word=tokens[graph.word]), figures

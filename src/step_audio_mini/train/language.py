@@ -18,6 +18,7 @@ from step_audio_mini.text.lexicon import Lexicon, Pronunciation, is_han, words
 from step_audio_mini.text.ngram import Ngram, estimate
 from step_audio_mini.text.phones import pinyin_units
 from step_audio_mini.text.segment import segment
+from step_audio_mini.types import Language
 
 FIRST_WORD = 2
 """Token of the first word; 0 and 1 are the n-gram's own."""
@@ -192,6 +193,12 @@ def chinese_pronunciations(folder: Path, share: float = 0.08) -> Callable[[str],
         return tuple(found)
 
     return pronounce
+
+
+def language_of(text: str) -> Language:
+    """Language of most spoken tokens of a sentence."""
+    tokens = words(text)
+    return "zh" if 2 * sum(map(is_han, tokens)) >= len(tokens) else "en"
 
 
 def word_ngram(
