@@ -89,7 +89,12 @@ class TrainedRooms:
             if language in loaded.languages:
                 loaded = loaded.model_copy(update={"languages": [language]})
             contexts = [context_sentences(loaded)]
-            self._recognisers[key] = Recogniser.open(self._weights, contexts=contexts, cache=default_cache())
+            self._recognisers[key] = Recogniser.open(
+                self._weights,
+                contexts=contexts,
+                language=None if language == "auto" else language,
+                cache=default_cache(),
+            )
         return Stream(self._recognisers[key])
 
     def mind(self, pack: Packs) -> Mind:
