@@ -43,6 +43,17 @@ def test_text_packs_leave_out_what_test_clips_say(tmp_path: Path, capsys: pytest
     assert (tmp_path / "texts" / "lex_en" / "cmudict.tsv.gz").exists()
 
 
+def test_an_official_corpus_becomes_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "in" / "test-clean" / "1" / "2"
+    place.mkdir(parents=True)
+    (place / "1-2.trans.txt").write_text("1-2-0000 HELLO THERE YOU\n")
+    (place / "1-2-0000.flac").write_bytes(sound(1.5, form="FLAC"))
+    command = ["prepare", "--packs", f"librispeech={tmp_path / 'in'}", "--out", str(tmp_path / "packs")]
+    assert main(command) == 0
+    assert "1 clips" in capsys.readouterr().err
+    assert [clip.split for clip in read_manifest(tmp_path / "packs" / "librispeech")] == ["test"]
+
+
 def test_packs_are_listed_with_what_they_need(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare"]) == 0
     printed = capsys.readouterr().out
@@ -56,6 +67,10 @@ def test_packs_are_listed_with_what_they_need(capsys: pytest.CaptureFixture[str]
         (["--mirror", "x"], "--packs"),
         (["--mirror", "x", "--packs", "moon", "--out", "y"], "unknown pack moon"),
         (["--mirror", "{tmp}", "--packs", "an4", "--out", "{tmp}/y"], "git clone"),
+        (["--packs", "librispeech={tmp}"], "--out"),
+        (["--packs", "moon={tmp}", "--out", "{tmp}/y"], "NAME=DIR"),
+        (["--packs", "librispeech={tmp}", "--out", "{tmp}/y"], "does not look like"),
+        (["--packs", "an4", "--out", "{tmp}/y"], "--mirror"),
         (["--from", "{tmp}/none", "--cache", "{tmp}/c"], "no folder"),
         (["--from", "{tmp}", "--cache", "{tmp}/c"], "no packs"),
         (["--bundle", "{tmp}/b"], "--cache"),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from step_audio_mini.cli import output
+from step_audio_mini.cli.evaluate import line_of
 from step_audio_mini.cli.options import BUILT_IN, JsonOption, WeightsOption
 from step_audio_mini.errors import UserError
 
@@ -38,15 +39,11 @@ def bench(
     else:
         rows = speed.talk_rows(model, recording, pack, weights)
     arguments = "" if recording is None or part == "speak" else f" {recording.name} --pack {pack}"
-    facts = {"machine": speed.machine(), "peak memory of this process": f"{speed.peak_megabytes():.0f} MB"}
+    facts = {"machine": speed.machine(), "memory": f"{speed.peak_megabytes():.0f} MB at most, this process"}
     results = Results("bench", f"step-audio bench {part}{arguments}", tuple(rows), facts)
     if out:
         results.write(out)
     if as_json:
         output.show_json(results.to_json())
     else:
-        named = [
-            (row.data[:30], f"{row.measure}: {row.value:.3g} {row.unit}  [{row.low:.3g} ... {row.high:.3g}]")
-            for row in rows
-        ]
-        output.show([*facts.items(), *named])
+        output.show([*facts.items(), *map(line_of, rows)])

@@ -141,10 +141,11 @@ def _run(
     if as_json:
         output.show_json(results.to_json())
     else:
-        output.show([_line(row) for row in rows])
+        output.show([line_of(row) for row in rows])
 
 
-def _line(row: Row) -> tuple[str, str]:
+def line_of(row: Row) -> tuple[str, str]:
+    """A figure for people: value first, then interval, measure and data."""
     unit = "" if row.unit == "x" else f" {row.unit}"
     who = "" if row.system == "step-audio-mini" else f", {row.system}"
     interval = f"[{row.low:.3g} ... {row.high:.3g}, n = {row.n}, {row.kind}]"

@@ -12,13 +12,14 @@ from step_audio_mini.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from step_audio_mini.data.makers.draft import Draft
     from step_audio_mini.data.makers.maker import Maker
     from step_audio_mini.data.makers.text_maker import TextMaker
 
 
 def prepare(
     mirror: Annotated[Path | None, typer.Option(help="folder of clones, each at DIR/<owner>+<name>")] = None,
-    packs: Annotated[str, typer.Option(help="packs to make, separated by commas; without it they are listed")] = "",
+    packs: Annotated[str, typer.Option(help="packs to make, by commas: NAME, or CORPUS=DIR (librispeech=DIR)")] = "",
     out: Annotated[Path | None, typer.Option(help="folder of the packs that are made")] = None,
     sources: Annotated[list[Path] | None, typer.Option("--from", help="folder of packs; a later one replaces")] = None,
     cache: Annotated[Path | None, typer.Option(help="decode packs into this folder, for training")] = None,
@@ -33,11 +34,11 @@ def prepare(
     from rich.console import Console
 
     console = Console(highlight=False, stderr=True, soft_wrap=True)
-    if not (mirror or cache or bundle):
+    if not (mirror or packs or cache or bundle):
         _list(Console(highlight=False, soft_wrap=True))
         return
-    if mirror:
-        _make(mirror, packs, out, sources or [], kbps, console)
+    if mirror or packs:
+        _make(packs, mirror, out, sources or [], kbps, console)
     if cache and (sources or out):
         _cache([*(sources or []), *([out] if out else [])], cache, console)
     if bundle:
@@ -55,27 +56,53 @@ def _list(console: Console) -> None:
             console.print(f"    git clone https://github.com/{repository} DIR/{repository.replace('/', '+')}")
 
 
-def _make(mirror: Path, packs: str, out: Path | None, sources: list[Path], kbps: float, console: Console) -> None:
+def _make(
+    packs: str, mirror: Path | None, out: Path | None, sources: list[Path], kbps: float, console: Console
+) -> None:
     from step_audio_mini.data.makers.catalogue import find
+
+    asked = [name.strip() for name in packs.split(",") if name.strip()]
+    names, corpora = [name for name in asked if "=" not in name], [name for name in asked if "=" in name]
+    if not asked or out is None or (names and mirror is None):
+        raise UserError(
+            "making packs needs --packs NAMES, --mirror DIR and --out DIR; `step-audio prepare` alone lists the packs"
+        )
+    for corpus in corpora:
+        _corpus(corpus, out, kbps, console)
+    for maker in find(names):
+        assert mirror is not None
+        with console.status(maker.name):
+            line = _one(maker, mirror, out, sources, kbps)
+        console.print(line)
+
+
+def _one(maker: Maker | TextMaker, mirror: Path, out: Path, sources: list[Path], kbps: float) -> str:
+    """Make a pack from clones; what it holds, in one line."""
     from step_audio_mini.data.makers.maker import Maker, make
     from step_audio_mini.data.makers.text_maker import make_text
 
-    names = [name.strip() for name in packs.split(",") if name.strip()]
-    if not names or out is None:
-        raise UserError("--mirror needs --packs NAMES and --out DIR; `step-audio prepare` alone lists the packs")
-    for maker in find(names):
-        if not isinstance(maker, Maker):
-            with console.status(maker.name):
-                folder, lines = make_text(maker, mirror, out, _held_out([*sources, out]))
-            console.print(f"{folder}: " + ", ".join(f"{count} lines of {name}" for name, count in lines.items()))
-            continue
-        with console.status(maker.name):
-            folder, draft = make(maker, mirror, out, kbps)
-        left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(draft.dropped.items()))
-        hours = sum(row["seconds"] for row in draft.rows) / 3600
-        console.print(
-            f"{folder}: {len(draft.rows)} clips, {hours:.2f} h" + (f"; left out: {left_out}" * bool(left_out))
-        )
+    if isinstance(maker, Maker):
+        return _told(*make(maker, mirror, out, kbps))
+    folder, lines = make_text(maker, mirror, out, _held_out([*sources, out]))
+    return f"{folder}: " + ", ".join(f"{count} lines of {name}" for name, count in lines.items())
+
+
+def _corpus(corpus: str, out: Path, kbps: float, console: Console) -> None:
+    from step_audio_mini.data.makers.official import CORPORA, make_official
+
+    name, _, folder = corpus.partition("=")
+    if name not in CORPORA or not folder:
+        raise UserError(f"{corpus} is not NAME=DIR with one of {', '.join(CORPORA)}")
+    with console.status(name):
+        line = _told(*make_official(CORPORA[name], Path(folder), out, kbps))
+    console.print(line)
+
+
+def _told(folder: Path, draft: Draft) -> str:
+    """What a pack holds and what was left out of it."""
+    left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(draft.dropped.items()))
+    hours = sum(row["seconds"] for row in draft.rows) / 3600
+    return f"{folder}: {len(draft.rows)} clips, {hours:.2f} h" + (f"; left out: {left_out}" if left_out else "")
 
 
 def _held_out(roots: list[Path]) -> frozenset[str]:

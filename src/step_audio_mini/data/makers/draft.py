@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from step_audio_mini.data.cache import to_int16
-from step_audio_mini.data.makers.repository import Repository
+from step_audio_mini.data.makers.repository import Files
 from step_audio_mini.types import SAMPLE_RATE, Samples
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ffff〇"
@@ -53,16 +53,16 @@ class Draft:
         self._spans: list[tuple[int, int]] = []
         self.scratch, self._sound = scratch, scratch.open("wb")
 
-    def add(self, repository: Repository, path: str, clip_id: str, **fields: Any) -> bool:
-        """Read, decode and check a file of a repository; False where it was left out."""
-        content = repository.read(path)
+    def add(self, files: Files, path: str, clip_id: str, **fields: Any) -> bool:
+        """Read, decode and check a file; False where it was left out."""
+        content = files.read(path)
         if len(content) < 200 or content.startswith(b"version https://git-lfs"):
             return self.drop("empty or LFS")
         try:
             wave, rate = decode(content)
         except sf.SoundFileError:
             return self.drop("undecodable")
-        return self.add_sound(wave, rate, clip_id, source=repository.source(path), **fields)
+        return self.add_sound(wave, rate, clip_id, source=files.source(path), **fields)
 
     def add_sound(self, wave: Samples, rate: int, clip_id: str, *, source: str, **fields: Any) -> bool:
         """Check a sound, (n,) at `rate`, and keep it with its manifest fields; False where it was left out."""

@@ -50,13 +50,32 @@ def make(maker: Maker, mirror: Path, out: Path, kbps: float = 0.0) -> tuple[Path
     `kbps` 0 writes FLAC, else Ogg Opus. UserError names a clone that is missing.
     """
     with ExitStack() as stack:
+
+        def fill(draft: Draft) -> Split:
+            return maker.fill(draft, lambda name: stack.enter_context(Repository(mirror, name)))
+
+        return write_pack(maker.name, maker.licence, maker.rules, fill, out, trim=maker.trim, kbps=kbps)
+
+
+def write_pack(
+    name: str,
+    licence: str,
+    rules: Rules,
+    fill: Callable[[Draft], Split],
+    out: Path,
+    *,
+    trim: bool = True,
+    kbps: float = 0.0,
+) -> tuple[Path, Draft]:
+    """Make a pack of what `fill` adds to a draft, as `out/<name>`."""
+    with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "sound"
-        draft = Draft(maker.name, maker.licence, maker.rules, scratch)
+        draft = Draft(name, licence, rules, scratch)
         stack.callback(draft.close)
-        split = maker.fill(draft, lambda name: stack.enter_context(Repository(mirror, name)))
+        split = fill(draft)
         for row in draft.rows:
             row["split"] = split(row)
-        return _write(draft, out, maker.trim, kbps), draft
+        return _write(draft, out, trim, kbps), draft
 
 
 def _write(draft: Draft, out: Path, trim: bool, kbps: float) -> Path:

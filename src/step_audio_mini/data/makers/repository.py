@@ -5,8 +5,49 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Protocol
 
 from step_audio_mini.errors import UserError
+
+
+class Files(Protocol):
+    """Files of a source by path: a clone, or a folder that was unpacked."""
+
+    def read(self, path: str) -> bytes:
+        """Content of a file."""
+
+    def source(self, path: str) -> str:
+        """How a manifest names a file."""
+
+
+class Folder:
+    """A corpus as its owners hand it out, unpacked: its files by their path below the folder."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        if not folder.is_dir():
+            raise UserError(f"{folder} is no folder; name the one that the corpus {name} was unpacked to")
+        self._folder, self.name = folder, name
+
+    def find(self, pattern: str) -> list[str]:
+        """Paths that match a pattern, sorted."""
+        return sorted(path.relative_to(self._folder).as_posix() for path in self._folder.glob(pattern))
+
+    def read(self, path: str) -> bytes:
+        """Content of a file; UserError where it is not there."""
+        try:
+            return (self._folder / path).read_bytes()
+        except OSError as wrong:
+            raise UserError(
+                f"{self._folder / path} cannot be read ({wrong.strerror}); unpack {self.name} again"
+            ) from None
+
+    def text(self, path: str) -> str:
+        """Content of a UTF-8 file."""
+        return self.read(path).decode("utf-8-sig", "replace")
+
+    def source(self, path: str) -> str:
+        """The corpus and the path in it."""
+        return f"{self.name}:{path}"
 
 
 class Repository:
