@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,22 @@ from step_audio_mini.audio.features import HOP, log_mel  # noqa: E402
 from step_audio_mini.data.cache import Cache, build_cache  # noqa: E402
 from step_audio_mini.errors import UserError  # noqa: E402
 from step_audio_mini.nn.vocoder import VocoderConfig  # noqa: E402
+from step_audio_mini.speak.model import AcousticConfig  # noqa: E402
 from step_audio_mini.speak.source import pitch_features  # noqa: E402
 from step_audio_mini.speak.vocoder import Vocoder  # noqa: E402
 from step_audio_mini.train.export_vocoder import export_vocoder  # noqa: E402
 from step_audio_mini.train.loop import LoopConfig, Trainer  # noqa: E402
+from step_audio_mini.train.ownmels import FILE, OwnMels, write_own_mels  # noqa: E402
 from step_audio_mini.train.pitch import PitchCache, track  # noqa: E402
 from step_audio_mini.train.recipes.vocoder import Options, VocoderRecipe, blur  # noqa: E402
+from step_audio_mini.train.recipes.voice import VoiceRecipe  # noqa: E402
 from tests.data.conftest import make_pack  # noqa: E402, F401
 
 pytestmark = pytest.mark.unit
 
 SMALL = VocoderConfig(dimension=16, layers=2, expansion=2)
 SHORT = Options(cuts=4, frames=20, dev_cuts=2)
+PHONES = {"phones": [1], "tones": [0], "marks": [0], "ends": [0]}
 
 
 @pytest.fixture
@@ -165,3 +170,63 @@ def test_a_run_becomes_a_part_of_the_weights(recipe: VocoderRecipe, tmp_path: Pa
     stream = Vocoder.load(weights).start()
     sound = np.concatenate([stream.push(np.zeros((9, 80), np.float32), np.zeros(9, np.float32)), stream.finish()])
     assert sound.shape == (9 * HOP + 240,) and np.isfinite(sound).all()
+
+
+# frames of the acoustic model
+
+
+@pytest.fixture
+def voices(tmp_path: Path) -> Path:
+    """Prepared voices of two items, and the acoustic model's frames for them: level 1 and level 2."""
+    folder = tmp_path / "voices"
+    folder.mkdir()
+    frames = (30, 40)
+    rows = [
+        {"id": f"o{n}", "voice": "kathleen", "split": split, "text": "", "offset": 0, "frame": 0} | PHONES
+        for n, split in enumerate(("train", "dev"))
+    ]
+    sound = np.random.default_rng(0).standard_normal(sum(frames) * HOP + 480) * 2000
+    offset = frame = 0
+    with (folder / "items.jsonl").open("w") as lines:
+        for row, count in zip(rows, frames, strict=True):
+            lines.write(json.dumps(row | {"offset": offset, "frame": frame, "durations": [count]}) + "\n")
+            offset, frame = offset + count * HOP + 240, frame + count
+    sound.astype(np.int16).tofile(folder / "samples.i16")
+    np.full(sum(frames), 123.0, np.float32).tofile(folder / "f0.f32")
+    np.repeat(np.array([1.0, 2.0], np.float16), frames)[:, None].repeat(80, 1).tofile(folder / FILE)
+    return folder
+
+
+def test_own_mels_are_drawn_for_training_items_with_their_sound(voices: Path) -> None:
+    own = OwnMels(voices, 23)
+    assert {own.draw(np.random.default_rng(seed)).id for seed in range(9)} == {"o0"}
+    sound, f0, mel = own.read(own.draw(np.random.default_rng(0)))
+    assert len(sound) == 30 * HOP + 240 and f0.shape == (30,) and mel.shape == (30, 80)
+    assert (mel == 1.0).all() and (f0 == 123.0).all()
+
+
+def test_a_share_of_the_cuts_has_the_acoustic_models_frames(cache: Cache, voices: Path, tmp_path: Path) -> None:
+    recipe = VocoderRecipe(cache, PitchCache(cache, tmp_path / "f0"), SMALL, SHORT, own=OwnMels(voices, 23))
+    names: list[str] = []
+    flat: list[bool] = []
+    for step in range(25):
+        batch = recipe.batch(step)
+        names += batch.ids
+        flat += [float(mel.std()) < 1e-6 for mel in batch.mel]
+    assert flat == [name == "o0" for name in names]
+    assert 0.25 < sum(flat) / len(flat) < 0.55
+
+
+def test_own_mels_of_other_voices_are_refused(voices: Path) -> None:
+    np.zeros(7, np.float16).tofile(voices / FILE)
+    with pytest.raises(UserError, match="write it again"):
+        OwnMels(voices, 23)
+
+
+def test_own_mels_are_written_in_place(voices: Path, tmp_path: Path) -> None:
+    (voices / FILE).unlink()
+    recipe = VoiceRecipe(voices, AcousticConfig(width=64, decoder_width=64, voices=("kathleen",)))
+    Trainer(recipe, LoopConfig(steps=1, bf16=False, evaluate_every=9), tmp_path / "run").save()
+    write_own_mels(recipe, tmp_path / "run", voices)
+    made = np.fromfile(voices / FILE, np.float16).reshape(70, 80)
+    assert np.abs(made[:30]).max() > 0 and not made[30:].any()  # the dev item is left out

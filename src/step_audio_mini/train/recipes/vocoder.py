@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from step_audio_mini.audio.features import HOP, STD, WINDOW, frame_count, log_mel
+from step_audio_mini.audio.features import FLOOR, HOP, MEAN, STD, WINDOW, frame_count, log_mel
 from step_audio_mini.data.cache import Cache, to_float
 from step_audio_mini.data.packs import Clip
 from step_audio_mini.errors import UserError
@@ -24,8 +24,10 @@ from step_audio_mini.nn.spectral_loss import SIZES, energy_distance, mel_distanc
 from step_audio_mini.nn.vocoder import Vocoder, VocoderConfig, shaped
 from step_audio_mini.speak.source import SourceStream, pitch_features
 from step_audio_mini.train.loop import LoopConfig
+from step_audio_mini.train.ownmels import OwnMels, write_own_mels
 from step_audio_mini.train.pitch import PitchCache
-from step_audio_mini.train.voicedata import LEVEL, held_out
+from step_audio_mini.train.recipes.voice import VoiceRecipe
+from step_audio_mini.train.voicedata import LEVEL, Item, held_out
 from step_audio_mini.types import Frames, Samples
 
 ENGLISH, MANDARIN = "kathleen", "cvf0252fe7cd27"
@@ -37,6 +39,11 @@ VOICE_SHARE = 0.8
 GAIN_DB = 8.0
 """Cuts are made louder or quieter by up to this much, after every clip was brought to `LEVEL`."""
 
+OWN_SHARE = 0.4
+"""Share of the cuts whose frames are the acoustic model's, where they are at hand."""
+
+Cut = tuple[Frames, NDArray[np.float32], NDArray[np.float32], Samples]
+"""Frames, pitch features, two draws of sources, and sound."""
 Track = Callable[[Clip], NDArray[np.float32]]
 """F0 (T,) of a clip, Hz, 0 where voiceless."""
 
@@ -70,15 +77,23 @@ class Options:
     """Weight of the log-mel distance beside the short-time spectra."""
     dev_cuts: int = 24
     """Held-out cuts measured."""
+    own: str = ""
+    """Folder of a run of the voice recipe: its frames are learnt from too. Empty: natural frames only."""
 
 
 LOOP = LoopConfig(steps=20_000, rate=1e-3, warmup=200, decay=0.3)
 
 
 def make(data: Path, options: Options) -> VocoderRecipe:
-    """The recipe over a cache folder; F0 is kept beside the packs."""
+    """The recipe over a cache folder; F0 is kept beside the packs, the acoustic model's frames beside the voices."""
     cache = Cache.open(data)
-    return VocoderRecipe(cache, PitchCache(cache, data / ".f0"), VocoderConfig(options.size), options)
+    network = VocoderConfig(options.size)
+    own = None
+    if options.own:
+        voices = data / "voices"
+        write_own_mels(VoiceRecipe(voices), Path(options.own), voices)
+        own = OwnMels(voices, options.frames + network.ahead)
+    return VocoderRecipe(cache, PitchCache(cache, data / ".f0"), network, options, own=own)
 
 
 class VocoderRecipe:
@@ -87,9 +102,16 @@ class VocoderRecipe:
     name = "vocoder"
 
     def __init__(
-        self, cache: Cache, track: Track, network: VocoderConfig, config: Options | None = None, *, seed: int = 1
+        self,
+        cache: Cache,
+        track: Track,
+        network: VocoderConfig,
+        config: Options | None = None,
+        *,
+        own: OwnMels | None = None,
+        seed: int = 1,
     ) -> None:
-        self._cache, self._track, self._network, self._seed = cache, track, network, seed
+        self._cache, self._track, self._network, self._own, self._seed = cache, track, network, own, seed
         self.config = config or Options()
         length = self.config.frames + network.ahead
         usable = [c for c in cache.clips if c.split != "test" and frame_count(cache.length(c)) >= length]
@@ -116,10 +138,17 @@ class VocoderRecipe:
     def batch(self, step: int) -> VocoderData:
         """Random cuts: a pure function of the seed and the step."""
         random = np.random.default_rng((self._seed, step))
-        clips = [
-            self._groups[g].draw(random) for g in random.choice(len(self._groups), self.config.cuts, p=self._shares)
-        ]
-        return self._stack([self._cut(clip, random) for clip in clips], clips)
+        cuts, ids = [], []
+        for group in random.choice(len(self._groups), self.config.cuts, p=self._shares):
+            if self._own is not None and random.random() < OWN_SHARE:
+                item = self._own.draw(random)
+                cuts.append(self._own_cut(item, random))
+                ids.append(item.id)
+            else:
+                clip = self._groups[group].draw(random)
+                cuts.append(self._cut(clip, random))
+                ids.append(clip.id)
+        return _stack(cuts, ids)
 
     def loss(self, model: nn.Module, batch: VocoderData) -> tuple[Tensor, dict[str, float]]:
         """Energy distance of two draws, which share their filters but not their noise and phase, from nature."""
@@ -137,41 +166,56 @@ class VocoderRecipe:
         assert isinstance(model, Vocoder)
         device = next(model.parameters()).device
         random = np.random.default_rng(0)
-        data = self._stack([self._cut(clip, random, natural=True) for clip in self._dev], self._dev)
+        data = _stack([self._cut(clip, random, natural=True) for clip in self._dev], [clip.id for clip in self._dev])
         filters, sound = model.filters(data.mel.to(device), data.pitch.to(device)), data.sound.to(device)
         draws = [overlap_add(shaped(filters, source.to(device))) for source in data.source.unbind(1)]
         near, apart = energy_distance(draws[0], draws[1], sound, SIZES, self.config.mel_weight)
         mel, stft = mel_distance(draws[0], sound), stft_distance(draws[0], sound)
         return {"energy": float(near - apart / 2), "mel": float(mel) * STD, "stft": float(stft)}
 
-    def _cut(
-        self, clip: Clip, random: np.random.Generator, natural: bool = False
-    ) -> tuple[Frames, NDArray[np.float32], NDArray[np.float32], Samples]:
-        """Log-mel, pitch, sources and sound of a random cut of a clip."""
+    def _cut(self, clip: Clip, random: np.random.Generator, natural: bool = False) -> Cut:
+        """A random cut of a clip; `natural` leaves its level and frames as they are."""
         count = self.config.frames + self._network.ahead
         start = int(random.integers(frame_count(self._cache.length(clip)) - count + 1))
-        span = slice(start * HOP, (start + count - 1) * HOP + WINDOW)
-        sound = to_float(self._cache.samples(clip)[span])
-        f0 = self._track(clip)[start : start + count]
-        seed = int(random.integers(2**32 - 1))
+        sound = to_float(self._cache.samples(clip)[_samples(start, count)])
         gain = LEVEL / max(1e-4, float(np.sqrt(np.mean(to_float(self._cache.samples(clip)) ** 2))))
         if not natural:
             gain *= 10 ** (random.uniform(-GAIN_DB, GAIN_DB) / 20)
         sound *= np.float32(min(gain, 0.95 / max(1e-4, float(np.abs(sound).max()))))
         mel = log_mel(sound)
-        if not natural:
-            mel = blur(mel, random)
-        source = np.stack([self._source(f0, seed + draw) for draw in range(2)])
-        return mel, pitch_features(f0), source, sound[: self.config.frames * HOP + WINDOW - HOP]
+        return self._whole(
+            mel if natural else blur(mel, random), self._track(clip)[start : start + count], sound, random
+        )
 
-    def _source(self, f0: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-        """Sources of the frames that become sound."""
-        stream = SourceStream(seed)
-        return np.concatenate([stream.push(f0), stream.finish()])[: self.config.frames]
+    def _own_cut(self, item: Item, random: np.random.Generator) -> Cut:
+        """A random cut of an item with the acoustic model's frames."""
+        assert self._own is not None
+        sound, f0, mel = self._own.read(item)
+        count = self.config.frames + self._network.ahead
+        start = int(random.integers(item.frames - count + 1))
+        sound, mel = sound[_samples(start, count)], mel[start : start + count]
+        gain = min(10 ** (random.uniform(-GAIN_DB, GAIN_DB) / 20), 0.95 / max(1e-4, float(np.abs(sound).max())))
+        louder = np.maximum(mel + np.float32(np.log(gain) / STD), np.float32((np.log(FLOOR) - MEAN) / STD))
+        return self._whole(louder, f0[start : start + count], sound * np.float32(gain), random)
 
-    def _stack(self, cuts: Sequence[tuple[NDArray[np.float32], ...]], clips: Iterable[Clip]) -> VocoderData:
-        mel, pitch, source, sound = (torch.from_numpy(np.stack(part)) for part in zip(*cuts, strict=True))
-        return VocoderData(mel, pitch, source, sound, tuple(clip.id for clip in clips))
+    def _whole(self, mel: Frames, f0: NDArray[np.float32], sound: Samples, random: np.random.Generator) -> Cut:
+        """The cut with two draws of its sources, which end with its sound, `ahead` frames before the rest."""
+        seed = int(random.integers(2**32 - 1))
+        sources = []
+        for draw in range(2):
+            stream = SourceStream(seed + draw)
+            sources.append(np.concatenate([stream.push(f0), stream.finish()])[: self.config.frames])
+        return mel, pitch_features(f0), np.stack(sources), sound[_samples(0, self.config.frames)]
+
+
+def _samples(start: int, count: int) -> slice:
+    """The samples that `count` frames from `start` cover."""
+    return slice(start * HOP, (start + count - 1) * HOP + WINDOW)
+
+
+def _stack(cuts: Sequence[Cut], ids: Iterable[str]) -> VocoderData:
+    mel, pitch, source, sound = (torch.from_numpy(np.stack(part)) for part in zip(*cuts, strict=True))
+    return VocoderData(mel, pitch, source, sound, tuple(ids))
 
 
 class _Group:
