@@ -150,13 +150,13 @@ def mind_encoder() -> bytes:
     text = """
     mind_encoder (int64[1,T] pieces, int64[1,T] symbols, int64[1,T] items, int64[1,T] segments, int64[1,T] confidences,
         int64[1,T] languages, float[1,2,T,S] spots, int64[M,L] descriptions, float[1,N,192] vectors, float[1,2] snr,
-        float[1,M] hints, float[1,3] familiar)
+        float[1,K] hints, float[1,3] familiar)
         => (float[1,C,4] candidates, float[1,C,4] keys, float[1,2,1,T,4] words, float[1,2,1,N,4] sound,
             float[1,1] gate, float[1,C] prior) {
         read = Shape<start = 1>(pieces)
         read_size = Concat<axis = 0>(one, read)
         of_read = Expand(zero, read_size)
-        prior = Concat<axis = 1>(of_symbols, hints, of_read)
+        prior = Concat<axis = 1>(hints, of_read)
         all = Shape<start = 1>(prior)
         size = Concat<axis = 0>(one, all, four)
         candidates = Expand(zero, size)
@@ -169,7 +169,7 @@ def mind_encoder() -> bytes:
         gate = Slice(snr, nought, one, one)
     }"""
     weights: dict[str, NDArray[Any]] = {
-        "of_symbols": np.zeros((1, len(MIND_SYMBOLS)), np.float32), "one": np.array([1]), "four": np.array([4]),
+        "one": np.array([1]), "four": np.array([4]),
         "nought": np.array([0]), "zero": np.array(0, np.float32), "head": np.array([1, 2, 1]),
     }  # fmt: skip
     facts = {"symbols": list(MIND_SYMBOLS), "decoder_layers": 1, "width": 4, "ears": D}

@@ -34,12 +34,21 @@ class Net(Protocol):
 
 @dataclass(frozen=True)
 class Written:
-    """A finished draft, and the product of the probabilities of its free choices, style apart."""
+    """A finished draft and how sure the network was of it."""
 
     draft: Draft
-    probability: float
-    certainties: dict[str, float]
-    """Least probability of a free choice of each role."""
+    certainties: dict[Role, float]
+    """Least probability of a free choice of each role; a role without free choices is missing."""
+
+    @property
+    def certainty(self) -> float:
+        """Probability of the choice that was least sure, style apart: below a half, something else was as likely."""
+        return min((p for role, p in self.certainties.items() if role is not Role.STYLE), default=1.0)
+
+    @property
+    def sense(self) -> float:
+        """How sure it is what was wanted at all: of act and intent."""
+        return self.certainties.get(Role.ACT, 1.0) * self.certainties.get(Role.INTENT, 1.0)
 
 
 def inputs_of(reader: Reader, reading: Reading, vectors: Array, snr_db: float) -> dict[str, Array]:
@@ -76,8 +85,7 @@ class _Writer:
         self._cache = net.empty_cache()
         self._unread: list[tuple[int, int]] = []
         self._last = INDEX["begin"]
-        self._probability = 1.0
-        self._certainties: dict[str, float] = {}
+        self._certainties: dict[Role, float] = {}
 
     def run(self) -> Written:
         draft = self._grammar.first()
@@ -95,7 +103,7 @@ class _Writer:
                 draft = self._grammar.refuse(draft)
                 continue
             draft = self._write(draft, role, allowed)
-        return Written(draft, self._probability, self._certainties)
+        return Written(draft, self._certainties)
 
     def _write(self, draft: Draft, role: Role, allowed: Array) -> Draft:
         self._unread.append((self._last, int(role)))
@@ -110,13 +118,11 @@ class _Writer:
         odds = np.exp(free - free.max())
         best = int(odds.argmax())
         sure = float(odds[best] / odds.sum())
-        if role is not Role.STYLE:
-            self._probability *= sure
-        self._certainties[role.name] = min(sure, self._certainties.get(role.name, 1.0))
+        self._certainties[role] = min(sure, self._certainties.get(role, 1.0))
         return int(allowed[best])
 
-    def _snapshot(self) -> tuple[Array, list[tuple[int, int]], int, float]:
-        return self._cache, list(self._unread), self._last, self._probability
+    def _snapshot(self) -> tuple[Array, list[tuple[int, int]], int, dict[Role, float]]:
+        return self._cache, list(self._unread), self._last, dict(self._certainties)
 
-    def _restore(self, saved: tuple[Array, list[tuple[int, int]], int, float]) -> None:
-        self._cache, self._unread, self._last, self._probability = saved[0], list(saved[1]), saved[2], saved[3]
+    def _restore(self, saved: tuple[Array, list[tuple[int, int]], int, dict[Role, float]]) -> None:
+        self._cache, self._unread, self._last, self._certainties = saved[0], list(saved[1]), saved[2], dict(saved[3])

@@ -39,9 +39,9 @@ from step_audio_mini.types import (
 )  # fmt: skip
 
 SURE_ENOUGH = 0.5
-"""A call whose draft is less probable than this is confirmed first."""
-SENSE = 0.15
-"""A draft less probable than this was not understood."""
+"""A call is confirmed first when one of its choices is less certain than this."""
+SENSE = 0.3
+"""With act and intent less certain than this, nothing was understood."""
 _SORRY = ("failed", "timeout", "unconnected", "unknown")
 
 
@@ -112,7 +112,7 @@ class Mind:
         hypotheses = [units_of(h) for h in hearing.nbest]
         reading = self._reader.read(dialogue, hypotheses)
         if not reading.hypotheses:
-            return Written(Draft(act="not_understood", reply="not_understood", style="sorry", role=None), 1.0, {})
+            return Written(Draft(act="not_understood", reply="not_understood", style="sorry", role=None), {})
         vectors = hearing.vectors
         if vectors.ndim != 2 or vectors.shape[1] != self._ears:
             vectors = np.zeros((0, self._ears), np.float32)
@@ -136,7 +136,7 @@ class Mind:
             dialogue.last_act = "sorry" if draft.act != "repeat" else dialogue.last_act
         dialogue.last_reply, dialogue.language, dialogue.turns = reply, language, dialogue.turns + 1
         return Decision(
-            draft.act, dialogue.state if kept else state, calls, reply, language, STYLES[style], written.probability
+            draft.act, dialogue.state if kept else state, calls, reply, language, STYLES[style], written.certainty
         )
 
     def _careful(self, written: Written) -> Draft:
@@ -144,9 +144,9 @@ class Mind:
         from dataclasses import replace
 
         draft = written.draft
-        if draft.act in ("request", "inform") and written.probability < SENSE:
+        if draft.act in ("request", "inform") and written.sense < SENSE:
             return Draft(act="not_understood", reply="not_understood", style="sorry", role=None)
-        if draft.call == "call" and draft.act != "affirm" and written.probability < SURE_ENOUGH:
+        if draft.call == "call" and draft.act != "affirm" and written.certainty < SURE_ENOUGH:
             return replace(draft, call="confirm", reply="confirm")
         return draft
 

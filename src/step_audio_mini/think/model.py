@@ -158,7 +158,7 @@ class Memory:
     gate: Tensor
     """(B, L) weight of the sound."""
     prior: Tensor
-    """(B, C) what the pack's own sentences say of a candidate; 0 but for intents."""
+    """(B, C) what the pack's own sentences say of a candidate; 0 but for acts, intents and slots."""
     links: Tensor
     """(B, C, C) 1 where the second candidate is likely after the first."""
     mask: Tensor | None = None
@@ -195,7 +195,7 @@ class MindNet(nn.Module):
             nn.init.normal_(table.weight, std=0.3 if table is self.piece else 0.1)
         with torch.no_grad():
             self.trust.weight.zero_()
-            self.trust.weight[[Role.INTENT, Role.SLOT]] = 1.0
+            self.trust.weight[[Role.ACT, Role.INTENT, Role.SLOT]] = 1.0
             self.follow.weight.zero_()
             self.follow.weight[[Role.START, Role.END]] = 2.0
 
@@ -209,7 +209,7 @@ class MindNet(nn.Module):
         """What the decoder looks at.
 
         pieces, symbols, items, segments, confidences, languages (B, T) int64; spots (B, 2, T, S);
-        hints (B, M); familiar (B, 3); links (B, C, C);
+        hints (B, symbols + M); familiar (B, 3); links (B, C, C);
         descriptions (M, L) int64, slots last; vectors (B, N, ears); snr (B, 2): dB / 20 and 1 where there are vectors;
         mask (B, T) and sound_mask (B, N) bool where rows are padded.
         """
@@ -240,7 +240,7 @@ class MindNet(nn.Module):
         sounds = torch.stack([torch.stack(layer.sound.keys_values(sound)) for layer in self.decoder])  # type: ignore[operator, union-attr]
         gate = torch.sigmoid(self.gate(inputs["snr"])) * inputs["snr"][:, 1:]
         sound_mask = inputs["sound_mask"][:, None, None, :] if "sound_mask" in inputs else None
-        prior = functional.pad(inputs["hints"], (len(SYMBOLS), x.shape[1]))
+        prior = functional.pad(inputs["hints"], (0, x.shape[1]))
         keys = self.as_key(candidates)
         return Memory(self.as_input(candidates), keys, words, sounds, gate, prior, inputs["links"], mask, sound_mask)
 

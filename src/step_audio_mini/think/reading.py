@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from step_audio_mini.think.alphabet import INDEX, SYMBOLS, system_symbol
-from step_audio_mini.think.hints import Hints
+from step_audio_mini.think.alphabet import ACTS, INDEX, SYMBOLS, system_symbol
+from step_audio_mini.think.hints import Hint, Hints
 from step_audio_mini.think.pack import Pack
 from step_audio_mini.think.state import Dialogue
 from step_audio_mini.think.units import Unit, is_han, split
@@ -70,7 +70,7 @@ class Reading:
     spots: NDArray[np.float32]
     """(2, T, S) begin and inside of values of each slot."""
     hints: NDArray[np.float32]
-    """(M,) log-probability of each intent by the pack's own sentences; for slots 1 where a value was heard."""
+    """(K + M,) log-probability of acts and intents by the pack's own sentences; for slots 1 where a value was heard."""
     familiar: NDArray[np.float32]
     """(3,) how familiar the words are."""
     links: Int64
@@ -153,8 +153,7 @@ class Reader:
             kept.append(heard)
             if len(kept) == MAX_HYPOTHESES:
                 break
-        intents, familiar = self._hints.of([unit.text for unit in kept[0]] if kept else [])
-        return layout.finish(tuple(kept), intents, familiar)
+        return layout.finish(tuple(kept), self._hints.of([unit.text for unit in kept[0]] if kept else []))
 
     def _lay_state(self, layout: _Layout, dialogue: Dialogue) -> None:
         if dialogue.state.intent not in self._intent:
@@ -221,15 +220,16 @@ class _Layout:
         self._edges.append(edges)
         self._spots.append(self._none if spots is None else spots)
 
-    def finish(
-        self, hypotheses: tuple[tuple[Unit, ...], ...], intents: NDArray[np.float32], familiar: NDArray[np.float32]
-    ) -> Reading:
+    def finish(self, hypotheses: tuple[tuple[Unit, ...], ...], hint: Hint) -> Reading:
         rows = np.array(self._rows, np.int64)
         edges = np.array(self._edges, bool)
+        symbols = np.zeros(len(SYMBOLS), np.float32)
+        symbols[[INDEX[f"act:{name}"] for name in ACTS]] = hint.acts
         return Reading(
             pieces=np.array(self.pieces, np.int64),
             symbols=rows[:, 0], items=rows[:, 1], segments=rows[:, 2], confidences=rows[:, 3], languages=rows[:, 4],
-            spots=np.stack(self._spots, axis=1), hints=np.concatenate([intents, self._heard]), familiar=familiar,
+            spots=np.stack(self._spots, axis=1),
+            hints=np.concatenate([symbols, hint.intents, self._heard]), familiar=hint.familiar,
             links=np.array(self._links or np.zeros((0, 2)), np.int64),
             hypotheses=hypotheses,
             units=np.array(self._units, np.int64),

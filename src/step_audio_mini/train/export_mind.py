@@ -65,7 +65,7 @@ def mind_graphs(net: MindNet) -> tuple[bytes, bytes]:
     example = _example(net)
     free: dict[str, dict[int, str]] = {name: {1: "length"} for name in ENCODER_INPUTS[:6]}
     free |= {"spots": {2: "length", 3: "slots"}, "descriptions": {0: "items", 1: "described"}, "vectors": {1: "peaks"}}
-    free["hints"] = {1: "items"}
+    free["hints"] = {1: "known"}
     shapes = {name: {1: "candidates"} for name in ("candidates", "keys", "prior")}
     shapes |= {"links": {1: "candidates", 2: "candidates"}, "words": {3: "length"}, "sound": {3: "peaks"}}
     encoder = export_graph(EncoderGraph(net), example, Signature(ENCODER_INPUTS, MADE, free | shapes), facts)
@@ -87,7 +87,7 @@ def _example(net: MindNet) -> tuple[Tensor, ...]:
     numbers[2] = torch.zeros(1, 7, dtype=torch.long)
     return (
         *numbers, torch.zeros(1, 2, 7, 3), torch.ones(5, 4, dtype=torch.long), torch.zeros(1, 2, net.config.ears),
-        torch.zeros(1, 2), torch.zeros(1, 5), torch.zeros(1, FAMILIARITY),
+        torch.zeros(1, 2), torch.zeros(1, len(SYMBOLS) + 5), torch.zeros(1, FAMILIARITY),
     )  # fmt: skip
 
 
