@@ -41,7 +41,7 @@ GAIN_DB = 8.0
 
 REPULSION = 0.45
 """Weight of the distance between two draws. One half makes the score proper; it is a little less because where F0 is
-not quite right the network would cover the error with noise (voices under 1 kHz came out less periodic than natural)."""
+not quite right the network would cover the error with noise (low harmonics came out less periodic than natural)."""
 OWN_SHARE = 0.4
 """Share of the cuts whose frames are the acoustic model's, where they are at hand."""
 
