@@ -145,7 +145,10 @@ def idle_rows(test: TalkTest) -> list[Row]:
 def answer_rows(test: TalkTest) -> list[Row]:
     """A hundred recordings answered aloud: whether the sound is clean, and how soon it comes."""
     clips = test.clips(["sti", "cv_zh", "libri_mini", "so762"], TURNS)
-    turns = [test.model.talk(test.sound(clip), "coffee" if clip.pack == "sti" else "home") for clip in clips]
+    packs = ["coffee" if clip.pack == "sti" else "home" for clip in clips]
+    for pack in set(packs):  # what is loaded once is no part of an answer's delay
+        test.model.talk(np.zeros(SAMPLE_RATE, np.float32), pack)
+    turns = [test.model.talk(test.sound(clip), pack) for clip, pack in zip(clips, packs, strict=True)]
     if not turns:
         return []
     data = " + ".join(sorted({clip.pack for clip in clips}))
