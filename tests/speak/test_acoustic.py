@@ -90,6 +90,18 @@ def test_weights_of_another_alphabet_are_refused() -> None:
         AcousticVoice(Other())  # type: ignore[arg-type]
 
 
+def test_sharpening_moves_bands_away_from_their_middle() -> None:
+    torch.manual_seed(4)
+    model = Acoustic(CONFIG).eval()
+    ids = torch.ones(1, 5, dtype=torch.int64)
+    feeds = (ids, ids, ids, ids, torch.tensor([1]), torch.ones(1))
+    with torch.no_grad():
+        before = model(*feeds)[0]
+        model.sharpen(torch.full((2, 80), 0.5), torch.tensor([[1.0], [1.2]]).expand(2, 80))
+        after = model(*feeds)[0]
+    torch.testing.assert_close(after, 0.5 + 1.2 * (before - 0.5))
+
+
 def test_expansion_repeats_each_phone_for_its_duration(model: Acoustic) -> None:
     hidden = torch.zeros(1, 3, CONFIG.width)
     _, mask = model.expand(hidden, torch.tensor([[2, 1, 2]]))

@@ -26,6 +26,8 @@ PROSODY = 3
 """Per frame: normalised log F0, voiced, energy."""
 PITCH_SPREAD = 0.25
 """Log F0 is divided by this after the voice's mean is taken away."""
+LIVELINESS = 1.3
+"""Predicted F0 keeps to the middle of what could be said; its moves are made this much larger in use."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,15 @@ class Acoustic(nn.Module):
         self.register_buffer("pitch_mean", torch.full((len(config.voices),), 5.0))
         """Mean log F0 of each voice."""
         self.pitch_mean: Tensor
+        self.register_buffer("middle", torch.zeros(len(config.voices), MELS), persistent=False)
+        self.middle: Tensor
+        self.register_buffer("contrast", torch.ones(len(config.voices), MELS), persistent=False)
+        self.contrast: Tensor
+
+    def sharpen(self, middle: Tensor, contrast: Tensor) -> None:
+        """In use, move each band of the mel away from its `middle` by the factor `contrast`, both (voices, 80)."""
+        self.middle.copy_(middle)
+        self.contrast.copy_(contrast)
 
     def plan(self, text: Text) -> tuple[Tensor, Tensor]:
         """Hidden phones (B, N, D) and log durations (B, N), in frames."""
@@ -143,8 +154,11 @@ class Acoustic(nn.Module):
         pairs, mask = self.expand(hidden, durations)
         told = self.melody(pairs, mask)
         voiced = (told[..., 1] > 0).to(told.dtype)
-        mel = self.render(pairs, mask, torch.stack([told[..., 0] * voiced, voiced, told[..., 2]], -1))
-        f0 = torch.exp(self.pitch_mean[voice][:, None] + told[..., 0].clamp(-4.0, 4.0) * PITCH_SPREAD) * voiced
+        pitch = (LIVELINESS * told[..., 0]).clamp(-4.0, 4.0)
+        mel = self.render(pairs, mask, torch.stack([pitch * voiced, voiced, told[..., 2]], -1))
+        middle = self.middle[voice][:, None]
+        mel = middle + (mel - middle) * self.contrast[voice][:, None]
+        f0 = torch.exp(self.pitch_mean[voice][:, None] + pitch * PITCH_SPREAD) * voiced
         return mel, f0, durations
 
 

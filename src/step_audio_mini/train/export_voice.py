@@ -48,11 +48,25 @@ def acoustic_graph(model: Acoustic) -> bytes:
     return export_graph(model, example, Signature(INPUTS, OUTPUTS, free), facts)
 
 
+def sharpen(model: Acoustic, recipe: VoiceRecipe, clips: int = 60) -> None:
+    """Give the model back half of the variance that it lost, measured on training clips with natural durations.
+
+    A mean of many readings is smoother than each (Toda & Tokuda, "global variance", 2007). All of it would be harsh.
+    """
+    middles, contrasts = [], []
+    for voice in model.config.voices:
+        natural, made = recipe.natural_and_made(model, voice, clips)
+        middles.append(made.mean(0))
+        contrasts.append((1 + (natural.std(0) / made.std(0).clamp(min=1e-3)).clamp(1.0, 1.6)) / 2)
+    model.sharpen(torch.stack(middles), torch.stack(contrasts))
+
+
 def export_voice(recipe: VoiceRecipe, run: Path, folder: Path, clips: Sequence[Clip], command: str) -> Weights:
     """Put the averaged weights of a run into a folder of weights; `clips` are all that the cache knows."""
     model = recipe.build()
     assert isinstance(model, Acoustic)
     load_averaged(model, run)
+    sharpen(model.eval(), recipe)
     heard = recipe.trained_ids
     training = provenance((clip for clip in clips if (clip.speaker, clip.id) in heard), clips, command)
     content = half_storage(acoustic_graph(model))

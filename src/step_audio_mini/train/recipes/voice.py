@@ -114,6 +114,21 @@ class VoiceRecipe:
                 sums[name] = sums.get(name, 0.0) + value / len(batches)
         return sums
 
+    def natural_and_made(self, model: Acoustic, voice: str, clips: int) -> tuple[Tensor, Tensor]:
+        """Mel frames (T, 80) of training clips of a voice, natural and as the model makes them at the same times."""
+        natural, made = [], []
+        for item in [item for item in self._train if item.voice == voice][:clips]:
+            batch = self.collate([item])
+            with torch.no_grad():
+                hidden, _ = model.plan(batch.text)
+                pairs, mask = model.expand(hidden, batch.natural.durations)
+                told = model.melody(pairs, mask)
+                voiced = (told[..., 1:2] > 0).to(told.dtype)
+                mel = model.render(pairs, mask, torch.cat([told[..., :1] * voiced, voiced, told[..., 2:]], -1))
+            natural.append(batch.natural.mel[0, : item.frames])
+            made.append(mel[0, : item.frames])
+        return torch.cat(natural), torch.cat(made)
+
     @cached_property
     def _pitch_means(self) -> list[float]:
         means = []
