@@ -15,9 +15,9 @@ pytestmark = pytest.mark.unit
 def test_pocketsphinx_does_not_depend_on_the_order_of_clips() -> None:
     pytest.importorskip("pocketsphinx")
     ear = peers.PocketSphinx()
-    samples = (file.read("tests/fixtures/order.opus")[8000:28000] * 32767).astype(np.int16)
+    samples = (file.read("tests/fixtures/order.opus")[8000:24000] * 32767).astype(np.int16)
     first = ear.hear(samples)
-    ear.hear(samples[:8000] // 8)
+    ear.hear(samples[:4000] // 8)
     assert ear.hear(samples) == first != ""
     assert ear.hear(samples[:0]) == ""
 

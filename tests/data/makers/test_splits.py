@@ -4,16 +4,17 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from step_audio_mini.data.makers.splits import by_count, by_percent, by_prompt, by_weight
 
 pytestmark = pytest.mark.unit
 
-WEIGHTS = st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.floats(1, 50), min_size=1, max_size=20)
+WEIGHTS = st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.floats(1, 50), min_size=1, max_size=8)
 
 
+@settings(max_examples=20)
 @given(WEIGHTS, st.floats(0, 0.4), st.floats(0, 0.4))
 def test_by_weight_fills_shares_by_whole_keys(weights: dict[str, float], test: float, dev: float) -> None:
     split = by_weight(weights, "seed", test, dev)
