@@ -16,6 +16,7 @@ from step_audio_mini.audio.features import MELS
 from step_audio_mini.errors import UserError
 from step_audio_mini.speak.model import Acoustic, Natural, Text
 from step_audio_mini.train.export import load_averaged
+from step_audio_mini.train.export_voice import sharpen
 from step_audio_mini.train.recipes.voice import VoiceRecipe
 from step_audio_mini.train.voicedata import Item, VoiceData
 from step_audio_mini.types import Frames, Samples
@@ -55,7 +56,7 @@ def write_own_mels(recipe: VoiceRecipe, run: Path, voices: Path) -> None:
     model = recipe.build()
     assert isinstance(model, Acoustic)
     load_averaged(model, run)
-    model.eval()
+    sharpen(model.eval(), recipe)
     items = sorted((i for i in VoiceData(voices).items if i.split == "train"), key=lambda item: item.frames)
     total = (voices / "f0.f32").stat().st_size // 4
     beside = voices / f"{FILE}.part"
@@ -72,8 +73,9 @@ def write_own_mels(recipe: VoiceRecipe, run: Path, voices: Path) -> None:
 
 @torch.no_grad()
 def rendered(model: Acoustic, text: Text, natural: Natural) -> Frames:
-    """Mel (B, T, 80) for natural durations and prosody."""
+    """Mel (B, T, 80) for natural durations and prosody, as sharp as in use."""
     pairs, mask = model.expand(model.plan(text)[0], natural.durations)
     voiced = natural.prosody[..., 1:2]
     given = torch.cat([natural.prosody[..., :1] * voiced, voiced, natural.prosody[..., 2:]], -1)
-    return np.asarray(model.render(pairs, mask, given).numpy(), np.float32)
+    mel, middle = model.render(pairs, mask, given), model.middle[text.voice][:, None]
+    return np.asarray((middle + (mel - middle) * model.contrast[text.voice][:, None]).numpy(), np.float32)
