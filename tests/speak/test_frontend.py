@@ -56,6 +56,8 @@ def test_initials_and_unknown_words_are_spelled(frontend: Frontend) -> None:
     (tv,) = frontend.clauses("TV")
     assert shown(tv) == "<edge> T< IY/primary> V< IY/primary> <edge>"
     assert len(next(frontend.clauses("xq")).phones) > 4
+    assert "EY/primary" in shown(next(frontend.clauses("A股")))
+    assert "AH/unstressed" in shown(next(frontend.clauses("A light")))
 
 
 def test_raw_phones(frontend: Frontend) -> None:

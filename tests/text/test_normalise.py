@@ -31,6 +31,8 @@ def spoken(text: str, language: Language) -> str:
         ("call 555-1234", "call five five five, one two three four"),
         ("2-5 people", "two to five people"),
         ("2 1/2 cups", "two and a half cups"),
+        ("½ cup", "one half cup"),
+        ("2½ cups", "two and a half cups"),
         ("$5 million", "five million dollars"),
         ("It's 21°C, 50% done", "It's twenty one degrees Celsius, fifty percent done"),
         ("@me & you", "at me and you"),

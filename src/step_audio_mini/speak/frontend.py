@@ -113,15 +113,19 @@ class Frontend:
                 for syllables in pronounce(token["han"]):
                     yield _mandarin(syllables)
             elif kind == "word":
-                yield from self._english(token["word"].replace("’", "'"))
+                followed = text[token.end() : token.end() + 1].isspace()
+                yield from self._english(token["word"].replace("’", "'"), followed)
             else:
                 yield SpokenWord((), "en", _end(token["mark"]))
 
-    def _english(self, word: str) -> Iterator[SpokenWord]:
-        """A listed word as it is; initials (`TV`, `USB`) letter by letter; the rest by letter-to-sound."""
+    def _english(self, word: str, followed: bool) -> Iterator[SpokenWord]:
+        """A listed word as it is; initials (`TV`, `USB`) letter by letter; the rest by letter-to-sound.
+
+        `A` is the article only where a space follows: not in `A股` or `A, B`.
+        """
         bare = word.lower()
         initials = word.isupper() and len(word) <= 5 and (len(word) == 1 or bare not in self._lexicon)
-        if initials and word not in ("A", "I"):
+        if initials and word != "I" and not (word == "A" and followed):
             for letter in word:
                 yield _arpabet(_LETTERS[letter].split())
             return

@@ -69,7 +69,8 @@ def spoken_form(text: str, language: Language) -> Iterator[str]:
     `language` is that of the text as a whole: it reads the figures that stand between no words. `[[phones]]` pass
     untouched. Works on one sentence at a time, so memory does not grow with the text.
     """
-    for sentence in _sentences(unicodedata.normalize("NFKC", text.replace("…", ". "))):
+    text = re.sub(r"(?<=\d)(?=[¼-¾⅐-⅞])", " ", text.replace("…", ". "))  # or 2½ would be 21/2
+    for sentence in _sentences(unicodedata.normalize("NFKC", text).replace("⁄", "/")):
         spoken = _spoken(sentence, language)
         if any(character.isalpha() for character in spoken):
             yield spoken
