@@ -26,7 +26,9 @@ def ears(
     cache: CacheOption,
     out: OutOption = None,
     most: MostOption = 1000,
-    most_peer: Annotated[int, typer.Option(help="clips of each English pack for word error and the peer")] = 60,
+    most_peer: Annotated[
+        int, typer.Option(help="clips of each English pack for the comparison with PocketSphinx")
+    ] = 40,
     weights: WeightsOption = BUILT_IN,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,7 +40,7 @@ def ears(
 
     opened = Weights.open(weights)
     test = EarsTest(Cache.open(cache), lexicon_of(opened), most, most_peer)
-    command = "ears --cache DIR" + _option("--most", most, 1000) + _option("--most-peer", most_peer, 60)
+    command = "ears --cache DIR" + _option("--most", most, 1000) + _option("--most-peer", most_peer, 40)
     _run(command, weights, out, as_json, lambda tell: measure(test, OurEars(opened), PocketSphinx(), tell))
 
 
