@@ -76,6 +76,20 @@ def test_a_long_command_is_one_that_can_be_read(line: str) -> None:
         _, command, arguments = command.resolve_command(context, [*context._protected_args, *context.args])
 
 
+@needs_weights
+def test_the_readme_shows_what_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Word for word, but for the measured times and confidences in brackets."""
+    shown = next(block for name, block in blocks("text") if name == "README.md")
+    recording = ROOT / "tests" / "fixtures" / "order.opus"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STEP_AUDIO_STATE", str(tmp_path / "state.sqlite"))
+    assert command_line.main(["talk", str(recording), "-o", "answer.wav", "--pack", "coffee"]) == 0
+    said = [line.partition("   (")[0] for line in capfd.readouterr().out.splitlines()]
+    assert [line.partition("   (")[0] for line in shown.splitlines()] == said
+
+
 def test_the_pack_that_is_shown_is_a_pack(tmp_path: Path) -> None:
     from step_audio_mini.think.pack_file import load_pack
 

@@ -141,6 +141,11 @@ def test_text_without_a_sound_is_refused(model: StepAudio2Mini, text: str) -> No
         model.speak(text)
 
 
+def test_no_pack_is_no_scenario(model: StepAudio2Mini) -> None:
+    with pytest.raises(UserError, match="no pack given"):
+        model.talk(tiny.say("a light"), pack=[])
+
+
 def test_own_tools_are_called(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "pack.yaml").write_text(
         "name: bell\nlanguages: [en]\ndescribe: {en: a bell}\nlicence: CC0-1.0\n"

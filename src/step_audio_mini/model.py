@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 from step_audio_mini.audio import file as sound_file
 from step_audio_mini.audio.array import as_batch, as_samples
 from step_audio_mini.errors import UserError
-from step_audio_mini.rooms import EarStream, LanguageChoice, Mind, Packs, Rooms, ToolFunction, TrainedRooms
+from step_audio_mini.rooms import EarStream, LanguageChoice, Mind, Packs, Rooms, ToolFunction, TrainedRooms, Voice
 from step_audio_mini.text.lexicon import is_han
 from step_audio_mini.types import (
     SAMPLE_RATE,
@@ -68,13 +69,15 @@ class StepAudio2Mini:
         dialogue: Any = None,
     ) -> Turn:
         """Hear one turn, whatever its pauses, and answer it. `dialogue`, of `open_dialogue`, remembers turns before."""
+        blocks = _opened(sound)
         dialogue = self.open_dialogue(pack, language) if dialogue is None else dialogue
+        mind, voice = self._rooms.mind(pack), self._rooms.voice()
         ears, watch = self._rooms.ears(pack, language), _Stopwatch()
-        for block in _blocks(sound):
+        for block in blocks:
             ears.accept(block)
         with watch("listen"):
             hearing = ears.finish()
-        *_, last = self._answer(hearing, self._rooms.mind(pack), dialogue, watch)
+        *_, last = _answer(hearing, mind, dialogue, voice, watch)
         turn: Turn = last.data
         return turn
 
@@ -86,7 +89,8 @@ class StepAudio2Mini:
         Events and their data: "partial" Hypothesis, "end_of_turn" Hearing, "tool_call" ToolCall, "decision" Decision,
         "audio" AudioChunk, "turn" Turn. Silence between turns is no turn.
         """
-        mind, dialogue = self._rooms.mind(pack), self.open_dialogue(pack, language)
+        dialogue = self.open_dialogue(pack, language)
+        mind, voice = self._rooms.mind(pack), self._rooms.voice()
         sound, answered, more = map(as_samples, chunks), False, True
         while more:
             ears, watch = self._rooms.ears(pack, language), _Stopwatch()
@@ -94,7 +98,7 @@ class StepAudio2Mini:
             with watch("listen"):
                 hearing = ears.finish()
             if hearing.nbest or not (more or answered):
-                yield from self._answer(hearing, mind, dialogue, watch)
+                yield from _answer(hearing, mind, dialogue, voice, watch)
                 answered = True
 
     def generate(self, x: Any, match_length: bool = False, pack: Packs = "home") -> Any:
@@ -119,8 +123,9 @@ class StepAudio2Mini:
 
     def listen(self, sound: str | Path | ArrayLike, pack: Packs = "home", language: LanguageChoice = "auto") -> Hearing:
         """What is said in a sound of one turn."""
+        blocks = _opened(sound)
         ears = self._rooms.ears(pack, language)
-        for block in _blocks(sound):
+        for block in blocks:
             ears.accept(block)
         return ears.finish()
 
@@ -155,25 +160,6 @@ class StepAudio2Mini:
 
         return Module()
 
-    def _answer(self, hearing: Hearing, mind: Mind, dialogue: Any, watch: _Stopwatch) -> Iterator[Event]:
-        yield Event("end_of_turn", hearing)
-        with watch("think"):
-            decision = mind.decide(hearing, dialogue)
-        yield from (Event("tool_call", call) for call in decision.tool_calls)
-        yield Event("decision", decision)
-        spoken: list[Samples] = []
-        with watch("speak_first"):
-            chunks = self._rooms.voice().stream(decision.reply, decision.language, decision.style)
-            chunk = next(chunks, None)
-        while chunk is not None:
-            spoken.append(chunk.samples)
-            yield Event("audio", chunk)
-            with watch("speak"):
-                chunk = next(chunks, None)
-        total = sum(watch.ms.values())
-        timings = {name: watch.ms[name] for name in ("listen", "think", "speak_first")} | {"total": total}
-        yield Event("turn", Turn(hearing, decision, AudioChunk(np.concatenate(spoken)), timings))
-
 
 class _Stopwatch:
     """Processor milliseconds by name, without what a caller does between two events."""
@@ -201,9 +187,32 @@ def _hear(ears: EarStream, sound: Iterator[Samples]) -> Generator[Event, None, b
     return False
 
 
-def _blocks(sound: str | Path | ArrayLike) -> Iterator[Samples]:
+def _answer(hearing: Hearing, mind: Mind, dialogue: Any, voice: Voice, watch: _Stopwatch) -> Iterator[Event]:
+    """Everything of a turn that comes after its sound."""
+    yield Event("end_of_turn", hearing)
+    with watch("think"):
+        decision = mind.decide(hearing, dialogue)
+    yield from (Event("tool_call", call) for call in decision.tool_calls)
+    yield Event("decision", decision)
+    spoken: list[Samples] = []
+    with watch("speak_first"):
+        chunks = voice.stream(decision.reply, decision.language, decision.style)
+        chunk = next(chunks, None)
+    while chunk is not None:
+        spoken.append(chunk.samples)
+        yield Event("audio", chunk)
+        with watch("speak"):
+            chunk = next(chunks, None)
+    total = sum(watch.ms.values())
+    timings = {name: watch.ms[name] for name in ("listen", "think", "speak_first")} | {"total": total}
+    yield Event("turn", Turn(hearing, decision, AudioChunk(np.concatenate(spoken)), timings))
+
+
+def _opened(sound: str | Path | ArrayLike) -> Iterator[Samples]:
+    """The blocks of a sound, the first one read: what is no sound is refused before anything is loaded for it."""
     if isinstance(sound, str | Path):
-        return sound_file.blocks(sound)
+        blocks = sound_file.blocks(sound)
+        return chain([next(blocks)], blocks)
     samples = as_samples(sound)
     if not len(samples):
         raise UserError("the sound holds no samples; give at least one")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from step_audio_mini.errors import UserError
 from step_audio_mini.types import AudioChunk, Decision, Hearing, Hypothesis, Language, Samples, SlotValue, Style
 
 if TYPE_CHECKING:
-    from step_audio_mini.listen.recogniser import Recogniser
+    from step_audio_mini.listen.recogniser import Recogniser, WordModel
     from step_audio_mini.runtime.manifest import Weights
+    from step_audio_mini.runtime.session import Graph
+    from step_audio_mini.speak.speaker import Speaker
     from step_audio_mini.think.mind import Mind as TrainedMind
+    from step_audio_mini.think.network import ExportedNet
+    from step_audio_mini.think.pack import Pack
+    from step_audio_mini.think.reading import SentencePieces
 
 LanguageChoice = Literal["auto", "zh", "en"]
 Packs = str | Path | Sequence[str | Path]
@@ -72,55 +79,85 @@ class TrainedRooms:
         self._weights, self._voice_name, self._tools, self._state = weights, voice, tools, state
         self._recognisers: dict[tuple[str, ...], Recogniser] = {}
         self._minds: dict[tuple[str, ...], TrainedMind] = {}
-        self._voice: Voice | None = None
 
     def ears(self, pack: Packs, language: LanguageChoice) -> EarStream:
         """Ears for one turn; the search graph of new packs is built once and kept in the user's cache folder."""
-        from step_audio_mini.listen.context import default_cache
-        from step_audio_mini.listen.recogniser import Recogniser
         from step_audio_mini.listen.stream import Stream
-        from step_audio_mini.think.pack import join
-        from step_audio_mini.think.pack_file import load_pack
-        from step_audio_mini.think.phrases import context_sentences
 
         key = (language, *_names(pack))
         if key not in self._recognisers:
-            loaded = join([load_pack(name) for name in _names(pack)])
-            if language in loaded.languages:
-                loaded = loaded.model_copy(update={"languages": [language]})
-            contexts = [context_sentences(loaded)]
-            self._recognisers[key] = Recogniser.open(
-                self._weights,
-                contexts=contexts,
-                language=None if language == "auto" else language,
-                cache=default_cache(),
-            )
+            self._recognisers.clear()  # before the next is made: each takes some 80 MB, and half a second to make again
+            self._recognisers[key] = self._recogniser(_names(pack), language)
         return Stream(self._recognisers[key])
 
+    def _recogniser(self, packs: tuple[str, ...], language: LanguageChoice) -> Recogniser:
+        from step_audio_mini.listen.context import default_cache
+        from step_audio_mini.listen.recogniser import Recogniser
+        from step_audio_mini.think.phrases import context_sentences
+
+        pack = _joined(packs)
+        if language in pack.languages:
+            pack = pack.model_copy(update={"languages": [language]})
+        return Recogniser(
+            *self._ears,
+            contexts=[context_sentences(pack)],
+            language=None if language == "auto" else language,
+            cache=default_cache(),
+        )
+
+    @cached_property
+    def _ears(self) -> tuple[Graph, WordModel]:
+        """What the recognisers of all packs share."""
+        from step_audio_mini.listen.recogniser import WordModel
+        from step_audio_mini.runtime.session import Graph
+
+        return Graph(self._weights.read("ears"), "ears"), WordModel.load(self._weights)
+
     def mind(self, pack: Packs) -> Mind:
-        """The mind with packs, which share the state file."""
+        """The mind with packs; all minds share the network and what the tools remember."""
         from step_audio_mini.think.mind import Mind as TrainedMind
 
         key = _names(pack)
         if key not in self._minds:
-            self._minds[key] = TrainedMind.load(key, self._weights, tools=self._tools, state=self._state)
+            joined = _joined(key)
+            network, pieces, tools = self._thinking
+            self._minds[key] = TrainedMind(joined, network, pieces, tools, ears=network.ears_width)
         return self._minds[key]
+
+    @cached_property
+    def _thinking(self) -> tuple[ExportedNet, SentencePieces, Mapping[str, ToolFunction]]:
+        from step_audio_mini.think.mind import shipped_tools
+        from step_audio_mini.think.network import load_network
+        from step_audio_mini.think.store import Store
+
+        return *load_network(self._weights), shipped_tools(Store(self._state)) | dict(self._tools)
 
     def voice(self) -> Voice:
         """The mouth."""
-        if self._voice is None:
-            self._voice = self._load_voice()
-        return self._voice
+        return self._speaker
 
-    def _load_voice(self) -> Voice:
+    @cached_property
+    def _speaker(self) -> Speaker:
         from step_audio_mini.speak.speaker import Speaker
         from step_audio_mini.text.letters import LetterToSound
         from step_audio_mini.text.lexicon import Lexicon
 
         letters = LetterToSound.from_bytes(self._weights.read("letters"))
         lexicon = Lexicon.from_bytes(self._weights.read("lexicon"), letters)
-        return Speaker.load(self._weights, lexicon, self._voice_name)
+        speaker = Speaker.load(self._weights, lexicon, self._voice_name)
+        for language in {voice.language for voice in speaker.voices}:  # dictionaries load now, not when one waits
+            next(speaker.stream({"en": "one 1", "zh": "一1"}[language], language))
+        return speaker
 
 
 def _names(pack: Packs) -> tuple[str, ...]:
     return (str(pack),) if isinstance(pack, str | Path) else tuple(map(str, pack))
+
+
+def _joined(packs: tuple[str, ...]) -> Pack:
+    from step_audio_mini.think.pack import join
+    from step_audio_mini.think.pack_file import load_pack
+
+    if not packs:
+        raise UserError("no pack given; name at least one", code="unknown_pack")
+    return join([load_pack(name) for name in packs])

@@ -36,7 +36,7 @@ def clip(number: int, split: str, text: str = "", slots: dict[str, str] | None =
 
 
 CLIPS = [
-    (clip(0, "train", slots={"coffeeDrink": "latte", "milkAmount": " cream"}), "a latte with cream"),
+    (clip(0, "train", slots={"coffeeDrink": "latte", "milkAmount": "cream"}), "a latte with cream"),
     (clip(1, "train", slots={"coffeeDrink": "mocha"}), "a mocker please"),
     (clip(2, "train", "how big can elephants be"), "how big can elephants be"),
     (clip(3, "dev", "where is my dress"), "where is my mess"),

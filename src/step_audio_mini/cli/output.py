@@ -104,7 +104,8 @@ def _arguments(values: Mapping[str, Any]) -> str:
 
 
 def _result(call: ToolCall) -> str:
-    return "" if call.result is None else f" -> {_arguments(call.result)}"
+    told = {name: value for name, value in (call.result or {}).items() if (name, value) != ("outcome", "done")}
+    return f" -> {_arguments(told)}" if told else ""
 
 
 def _plain(value: Any) -> Any:

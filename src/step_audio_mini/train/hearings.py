@@ -54,7 +54,7 @@ def write_hearings(clips: Iterable[tuple[Clip, Samples]], hear: Hear, folder: Pa
 
 
 def _row(clip: Clip, hearing: Hearing) -> dict[str, Any]:
-    slots = {name: str(value).strip() for name, value in dict(clip.labels.get("slots") or {}).items()}
+    slots = dict(clip.labels.get("slots") or {})
     return {
         "id": clip.id,
         "split": clip.split,
@@ -68,7 +68,10 @@ def _row(clip: Clip, hearing: Hearing) -> dict[str, Any]:
 
 
 def read_hearings(folder: Path) -> list[Heard]:
-    """All clips of a folder, in the order they were heard."""
+    """All clips of a folder, in the order they were heard; of a folder of such folders, all of them."""
+    inner = sorted(path.parent for path in folder.glob("*/hearings.jsonl"))
+    if inner:
+        return [heard for one in inner for heard in read_hearings(one)]
     try:
         lines = (folder / "hearings.jsonl").read_text("utf-8").splitlines()
         with np.load(folder / "vectors.npz") as stored:
