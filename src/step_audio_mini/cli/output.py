@@ -78,8 +78,9 @@ def show(lines: list[tuple[str, str]]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
+    width = max(11, *(len(label) + 1 for label, _ in lines))
     for label, text in lines:
-        console.print(Text.assemble((f"{label:<11}", "bold cyan"), text))
+        console.print(Text.assemble((label.ljust(width), "bold cyan"), text))
 
 
 def show_json(content: Mapping[str, Any]) -> None:
