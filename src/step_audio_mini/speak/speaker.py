@@ -27,8 +27,8 @@ GAIN = 1.6
 """From the level of training (-24 dB) to that of the answers (-20 dB of full scale)."""
 KNEE, CEILING = 0.7, 0.95
 """Amplitude above which peaks are rounded, and the one they never reach."""
-FADE = SAMPLE_RATE * 5 // 1000
-"""Samples of the fade at both edges of a clause: 5 ms."""
+FADE = SAMPLE_RATE * 15 // 1000
+"""Samples of the fade at both edges of a clause: 15 ms, inside the silence that the clause keeps there."""
 SPEEDS = (0.5, 2.0)
 """Slowest and fastest that remain speech."""
 
