@@ -87,7 +87,7 @@ class Tuning:
     weighing: Weighing = field(default_factory=Weighing)
     limits: Limits = field(default_factory=Limits)
     end: EndRules = field(default_factory=EndRules)
-    blank: float = 0.0
+    blank: float = 2.0
     """Cost of a blank frame: a network that has seen little says blank too often."""
     chunk: int = 8
     """Encoder frames a step of the network takes: 8 are 320 ms."""

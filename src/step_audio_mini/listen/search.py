@@ -31,9 +31,9 @@ Ints = NDArray[np.int32]
 class Limits:
     """How much the search keeps."""
 
-    beam: float = 12.0
+    beam: float = 13.0
     """Tokens further than this (natural log) behind the best are dropped."""
-    active: int = 1500
+    active: int = 1000
     """Most tokens of a frame."""
     histories: int = 3
     """Most word sequences that share a place in the graph."""

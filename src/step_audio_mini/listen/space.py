@@ -21,7 +21,7 @@ class Weighing:
     """Factor of all n-gram costs; that of the posteriors is 1."""
     word: float = 0.0
     """Cost of every word."""
-    pack_share: float = 0.6
+    pack_share: float = 0.9
     """Probability that a sentence begins in the pack's graph."""
     cross: float = 6.0
     """Cost, unscaled, of passing from one graph into the other between two words."""
