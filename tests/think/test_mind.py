@@ -167,5 +167,5 @@ def test_confidences_and_alternatives_are_read() -> None:
     )
     reading = RANDOM._reader.read(Dialogue(), [units_of(h) for h in hearing.nbest])
     assert [tuple(u.text for u in h) for h in reading.hypotheses] == [("turn", "on"), ("turn", "off")]
-    assert reading.confidences.tolist()[2:4] == [5, 1]
+    assert reading.confidences.tolist()[2:4] == [5, 2]
     check(RANDOM, RANDOM.decide(hearing, RANDOM.dialogue()))

@@ -45,11 +45,11 @@ class JoinRecipe(MindRecipe):
 
     @cached_property
     def confusion(self) -> Confusion:
-        """The channel with the rates that the ears showed on transcribed dev clips."""
+        """The channel with the rates that the ears showed where the words were the pack's own and known."""
         pairs = [
             (split(h.text), units_of(h.hearing.best))
             for h in self._heard
-            if h.split == "dev" and h.text and h.hearing.nbest
+            if h.intent is not None and h.text and h.hearing.nbest
         ]
         return confusion_from_lexicons(self.data.texts, words_of_packs(self), learn_rates(pairs))
 
