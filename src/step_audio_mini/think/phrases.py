@@ -15,7 +15,7 @@ from step_audio_mini.think.pack import Pack
 from step_audio_mini.think.reply import repair
 from step_audio_mini.think.sentences import Hole, Skeleton, Templates, skeleton_key, split_of
 from step_audio_mini.think.units import join, split
-from step_audio_mini.think.values import Values
+from step_audio_mini.think.values import Values, show_number
 from step_audio_mini.types import Language, SlotValue
 
 TRIES = 40
@@ -55,12 +55,15 @@ class Utterance:
 class Phrases:
     """Draws utterances for one pack, of one split or (None) of all.
 
-    `texts` are sentences that free-text slots are filled with.
+    `texts` are sentences that free-text slots are filled with; `digits` is the share of numbers written in digits, as
+    people type them.
     """
 
-    def __init__(self, pack: Pack, split_name: str | None, texts: Mapping[Language, list[str]]) -> None:
+    def __init__(
+        self, pack: Pack, split_name: str | None, texts: Mapping[Language, list[str]], digits: float = 0.0
+    ) -> None:
         self.pack, self.values = pack, Values(pack)
-        self._split, self._texts = split_name, texts
+        self._split, self._texts, self._digits = split_name, texts, digits
         self._templates = {language: Templates(pack, language) for language in pack.languages}
 
     def request(self, intent: str, language: Language, rng: random.Random) -> Utterance | None:
@@ -125,6 +128,8 @@ class Phrases:
             return None if said is None else (str(said), said)
         for _ in range(TRIES):
             drawn = self.values.draw(hole.slot, language, rng)
+            if drawn and kind.kind == "number" and rng.random() < self._digits:
+                return show_number(drawn[1]), drawn[1]
             if drawn is None:
                 return None
             if kind.kind != "list" or self._split is None or _value_split(drawn[0]) in (self._split, "train"):

@@ -57,6 +57,8 @@ class Shape:
     """Wants something else with the thing just spoken of: `turn it off again`."""
     people: float = 0.3
     """Uses words that somebody really said, where there are some, and not the pack's templates."""
+    digits: float = 0.1
+    """Numbers typed as digits."""
     unsure: float = 0.25
     """The assistant confirms first, or its tool fails."""
 
@@ -77,7 +79,7 @@ class Person:
     """Simulates people talking to one pack in one split."""
 
     def __init__(self, pack: Pack, split_name: str, sources: Sources, shape: Shape = Shape()) -> None:
-        self.pack, self.phrases, self._shape = pack, Phrases(pack, split_name, sources.messages), shape
+        self.pack, self.phrases, self._shape = pack, Phrases(pack, split_name, sources.messages, shape.digits), shape
         self._sources = sources
         self._intents = {
             language: [name for name, intent in pack.intents.items() if language in intent.sentences]
