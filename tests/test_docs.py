@@ -80,7 +80,7 @@ def test_a_long_command_is_one_that_can_be_read(line: str) -> None:
 def test_the_readme_shows_what_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Word for word, but for the measured times and confidences in brackets."""
+    """Word for word, but for the measured times and confidences in brackets; `scripts/readme.py` writes it."""
     shown = next(block for name, block in blocks("text") if name == "README.md")
     recording = ROOT / "tests" / "fixtures" / "order.opus"
     monkeypatch.chdir(tmp_path)
