@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,7 +107,11 @@ def test_generate_gives_the_kind_and_shape_it_took(
 
 def test_generate_takes_and_gives_torch_tensors(model: StepAudio2Mini) -> None:
     torch = pytest.importorskip("torch")
-    for x in (0.3 * torch.randn(1, 16_000), (9_000 * torch.randn(2, 8_000)).to(torch.int16)):
+    for x in (
+        0.3 * torch.randn(1, 16_000),
+        (9_000 * torch.randn(2, 8_000)).to(torch.int16),
+        torch.ones(1, 800).bfloat16(),
+    ):
         y = model.generate(x, match_length=True)
         assert isinstance(y, torch.Tensor)
         assert y.shape == x.shape
@@ -126,8 +131,11 @@ def test_bad_arguments_are_named(model: StepAudio2Mini) -> None:
     for bad in ("", "no.wav", np.zeros(0), np.full(100, np.nan), np.zeros((2, 100)), np.zeros(16_000 * 61)):
         with pytest.raises(UserError):
             model.talk(bad)
-    with pytest.raises(UserError, match="no language 'fr'"):
-        model.talk(speech(), language="fr")  # type: ignore[arg-type]
+    french: Any = "fr"
+    calls = (model.talk, model.listen, model.speak)
+    for call, what in zip(calls, (speech(), speech(), "hello"), strict=True):
+        with pytest.raises(UserError, match="no language 'fr'; use auto, zh or en"):
+            call(what, language=french)  # type: ignore[operator]
     with pytest.raises(UserError, match="nothing that can be spoken"):
         model.speak("")
 

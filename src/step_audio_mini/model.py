@@ -15,7 +15,17 @@ from numpy.typing import ArrayLike
 from step_audio_mini.audio import file as sound_file
 from step_audio_mini.audio.array import as_batch, as_samples
 from step_audio_mini.errors import UserError
-from step_audio_mini.rooms import EarStream, LanguageChoice, Mind, Packs, Rooms, ToolFunction, TrainedRooms, Voice
+from step_audio_mini.rooms import (
+    EarStream,
+    LanguageChoice,
+    Mind,
+    Packs,
+    Rooms,
+    ToolFunction,
+    TrainedRooms,
+    Voice,
+    language_choice,
+)
 from step_audio_mini.text.lexicon import is_han
 from step_audio_mini.types import (
     SAMPLE_RATE,
@@ -70,6 +80,7 @@ class StepAudio2Mini:
     ) -> Turn:
         """Hear one turn, whatever its pauses, and answer it. `dialogue`, of `open_dialogue`, remembers turns before."""
         blocks = _opened(sound)
+        language_choice(language)
         dialogue = self.open_dialogue(pack, language) if dialogue is None else dialogue
         mind, voice = self._rooms.mind(pack), self._rooms.voice()
         ears, watch = self._rooms.ears(pack, language), _Stopwatch()
@@ -108,7 +119,7 @@ class StepAudio2Mini:
         answers are cut or padded to m = n.
         """
         tensor = type(x).__module__.partition(".")[0] == "torch"
-        batch = as_batch(x.detach().cpu().numpy() if tensor else x)
+        batch = as_batch((x.float() if x.is_floating_point() else x).detach().cpu().numpy() if tensor else x)
         answers = [self.talk(sound, pack).audio.samples for sound in batch]
         length = batch.shape[1] if match_length else max(map(len, answers), default=0)
         out = np.zeros((len(batch), length), np.float32)
@@ -124,6 +135,7 @@ class StepAudio2Mini:
     def listen(self, sound: str | Path | ArrayLike, pack: Packs = "home", language: LanguageChoice = "auto") -> Hearing:
         """What is said in a sound of one turn."""
         blocks = _opened(sound)
+        language_choice(language)
         ears = self._rooms.ears(pack, language)
         for block in blocks:
             ears.accept(block)
@@ -135,12 +147,12 @@ class StepAudio2Mini:
 
     def open_dialogue(self, pack: Packs = "home", language: LanguageChoice = "auto") -> Any:
         """A conversation's memory, for a pack; silence is answered in `language` until something was understood."""
-        if language not in ("auto", "zh", "en"):
-            raise UserError(f"no language {language!r}; use auto, zh or en", code="unknown_language")
+        language_choice(language)
         return self._rooms.mind(pack).dialogue(None if language == "auto" else language)
 
     def speak(self, text: str, language: LanguageChoice = "auto", style: Style | None = None) -> AudioChunk:
         """Say a text, digits and all; `language` "auto" reads the digits of a text with Han characters in Mandarin."""
+        language_choice(language)
         chosen: Language = language if language != "auto" else "zh" if any(map(is_han, text)) else "en"
         return AudioChunk(
             np.concatenate([c.samples for c in self._rooms.voice().stream(text, chosen, style or Style())])

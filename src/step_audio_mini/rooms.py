@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 from step_audio_mini.errors import UserError
 from step_audio_mini.types import AudioChunk, Decision, Hearing, Hypothesis, Language, Samples, SlotValue, Style
@@ -25,6 +25,13 @@ Packs = str | Path | Sequence[str | Path]
 """A scenario by its name, a folder with a pack.yaml, or several of them."""
 ToolFunction = Callable[[Mapping[str, SlotValue]], Mapping[str, Any]]
 """A tool: arguments in, a flat result out."""
+
+
+def language_choice(text: str) -> LanguageChoice:
+    """The text as a choice of language; UserError for any other."""
+    if text not in get_args(LanguageChoice):
+        raise UserError(f"no language {text!r}; use auto, zh or en", code="unknown_language")
+    return cast(LanguageChoice, text)
 
 
 class EarStream(Protocol):

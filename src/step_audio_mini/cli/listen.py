@@ -10,9 +10,9 @@ from step_audio_mini.cli.options import (
     PackOption,
     SoundArgument,
     WeightsOption,
-    language_of,
     packs_of,
 )
+from step_audio_mini.rooms import language_choice
 
 
 def listen(
@@ -29,7 +29,7 @@ def listen(
     """
     from step_audio_mini.model import StepAudio2Mini
 
-    hearing = StepAudio2Mini.from_pretrained(weights).listen(sound, packs_of(pack), language_of(language))
+    hearing = StepAudio2Mini.from_pretrained(weights).listen(sound, packs_of(pack), language_choice(language))
     if as_json:
         out.show_json(out.hearing_json(hearing))
     else:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
-
-from step_audio_mini.errors import UserError
-from step_audio_mini.rooms import LanguageChoice
 
 PackOption = Annotated[
     list[str] | None,
@@ -22,13 +19,6 @@ SoundArgument = Annotated[Path, typer.Argument(metavar="IN.wav", help="A recordi
 OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="OUT.wav", help="Where the answer goes.")]
 
 BUILT_IN = "step-audio-2-mini"
-
-
-def language_of(option: str) -> LanguageChoice:
-    """The checked value of --language."""
-    if option not in ("auto", "zh", "en"):
-        raise UserError(f"no language {option!r}; use auto, zh or en", code="unknown_language")
-    return cast(LanguageChoice, option)
 
 
 def packs_of(option: list[str] | None) -> list[str]:

@@ -15,8 +15,8 @@ from step_audio_mini.cli.options import (
     OutputOption,
     VoiceOption,
     WeightsOption,
-    language_of,
 )
+from step_audio_mini.rooms import language_choice
 from step_audio_mini.types import Style
 
 
@@ -39,7 +39,7 @@ def speak(
 
     sound_file.check_writable(output)
     model = StepAudio2Mini.from_pretrained(weights, voice=voice)
-    audio = model.speak(text, language_of(language), Style(speed=speed))
+    audio = model.speak(text, language_choice(language), Style(speed=speed))
     sound_file.write(output, audio.samples, audio.sample_rate)
     facts = out.audio_json(audio, output)
     if as_json:

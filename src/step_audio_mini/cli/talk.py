@@ -13,9 +13,9 @@ from step_audio_mini.cli.options import (
     SoundArgument,
     VoiceOption,
     WeightsOption,
-    language_of,
     packs_of,
 )
+from step_audio_mini.rooms import language_choice
 
 
 def talk(
@@ -38,7 +38,7 @@ def talk(
 
     sound_file.check_writable(output)
     turn = StepAudio2Mini.from_pretrained(weights, voice=voice, state=default_path()).talk(
-        sound, packs_of(pack), language_of(language)
+        sound, packs_of(pack), language_choice(language)
     )
     sound_file.write(output, turn.audio.samples, turn.audio.sample_rate)
     if as_json:

@@ -16,10 +16,10 @@ from step_audio_mini.cli.options import (
     LanguageOption,
     PackOption,
     WeightsOption,
-    language_of,
     packs_of,
 )
 from step_audio_mini.errors import UserError
+from step_audio_mini.rooms import language_choice
 from step_audio_mini.types import Attributes, Hearing, Hypothesis, Word
 
 MAX_INPUT = 10_000
@@ -46,7 +46,7 @@ def think(
 
     hearings = [_heard(turn) for turn in words]
     model = StepAudio2Mini.from_pretrained(weights, state=default_path())
-    dialogue = model.open_dialogue(packs_of(pack), language_of(language))
+    dialogue = model.open_dialogue(packs_of(pack), language_choice(language))
     for hearing in hearings:
         decision = model.think(hearing, packs_of(pack), dialogue)
         if as_json:
