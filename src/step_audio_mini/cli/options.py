@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from step_audio_mini.runtime import manifest
+
+BUILT_IN = manifest.BUILT_IN
+
 PackOption = Annotated[
     list[str] | None,
     typer.Option("--pack", "-p", help="Scenario, or a folder with a pack.yaml; may be given again (default: home)."),
@@ -17,8 +21,6 @@ WeightsOption = Annotated[str, typer.Option("--weights", metavar="NAME|FOLDER", 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 SoundArgument = Annotated[Path, typer.Argument(metavar="IN.wav", help="A recording of one turn, in any sound format.")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="OUT.wav", help="Where the answer goes.")]
-
-BUILT_IN = "step-audio-2-mini"
 
 
 def packs_of(option: list[str] | None) -> list[str]:
