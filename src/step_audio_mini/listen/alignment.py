@@ -19,6 +19,8 @@ FRAME_SECONDS = 0.04
 """Encoder frames are 40 ms apart."""
 TAIL = 3
 """Frames a word lasts beyond the peak of its last unit, unless the next word begins."""
+CALIBRATION = (0.22, 1.6, 0.13, 0.6)
+"""Bias and factors of `_confidence`."""
 SHARPNESS = 0.3
 """Factor on path scores before they are turned into probabilities: n-best scores differ more than the truth is sure."""
 
@@ -50,9 +52,8 @@ def words_of(
 ) -> list[Word]:
     """The path's words with times in seconds and confidences.
 
-    log_probs (T, V) are the posteriors searched. `share[i]` is the probability, among the n-best readings, of those
-    that have the i-th word at its place; the confidence is its product with the geometric mean of the posteriors at
-    the word's units.
+    log_probs (T, V) are the posteriors. `share[i]` is the probability, among the n-best readings, of those that have
+    the i-th word at its place. A confidence estimates the probability that the word is right.
     """
     cuts = spans(path, vocabulary)
     out = []
@@ -62,16 +63,26 @@ def words_of(
         first, last = path.units[low][1], path.units[high - 1][1]
         following = path.units[high][1] if high < len(path.units) else len(log_probs)
         end = max(first + 1, min(last + TAIL, following))
-        sure = math.exp(sum(_peak(log_probs, *path.units[i]) for i in range(low, high)) / (high - low))
+        heard = sum(_peak(log_probs, *path.units[i]) for i in range(low, high)) / (high - low)
+        sure = _confidence(math.log(max(1e-3, share[number])), heard, math.log(high - low))
         word = vocabulary.word(token)
         language: Language = "zh" if is_han(word) else "en"
         seconds = (round(first * FRAME_SECONDS, 3), round(end * FRAME_SECONDS, 3))
-        out.append(Word(word, *seconds, round(min(1.0, sure * share[number]), 4), language))
+        out.append(Word(word, *seconds, round(sure, 3), language))
     return out
 
 
 def _peak(log_probs: NDArray[np.float32], unit: int, frame: int) -> float:
-    return float(log_probs[frame : frame + 2, unit].max())
+    return float(log_probs[max(0, frame - 1) : frame + 3, unit].max())
+
+
+def _confidence(share: float, heard: float, length: float) -> float:
+    """Probability that a word is right, from logs of its share, its units' mean posterior and its number of units.
+
+    Logistic regression over 2,200 words of dev clips of five packs (area under the curve 0.70).
+    """
+    bias, *factors = CALIBRATION
+    return 1.0 / (1.0 + math.exp(-bias - sum(f * x for f, x in zip(factors, (share, heard, length), strict=True))))
 
 
 def word_shares(paths: Sequence[SearchPath]) -> list[list[float]]:

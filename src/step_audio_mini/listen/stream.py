@@ -17,6 +17,8 @@ STRIDE = 4
 """Feature frames an encoder frame."""
 LONGEST_SECONDS = 60.0
 """Sound beyond this is not taken: a turn's memory is bounded."""
+COMPARED = 25
+"""Readings whose agreement makes the confidence of a word."""
 FLUSH_SECONDS = 0.4
 """Silence put after the last sample: the network names a unit some frames after it was said."""
 
@@ -79,13 +81,13 @@ class Stream:
 
     def _readings(self, log_probs: NDArray[np.float32]) -> tuple[Hypothesis, ...]:
         tuning, vocabulary = self._recogniser.tuning, self._recogniser.vocabulary
-        paths = self._beam.paths(tuning.readings)
+        paths = self._beam.paths(COMPARED)
         if not paths or not paths[0].words:
             return ()
         shares = word_shares(paths)
         readings = tuple(
             Hypothesis(tuple(words_of(path, vocabulary, log_probs, share)), path.score)
-            for path, share in zip(paths, shares, strict=True)
+            for path, share in list(zip(paths, shares, strict=True))[: tuning.readings]
             if path.words
         )
         return readings if readings[0].confidence >= tuning.least_confidence else ()
