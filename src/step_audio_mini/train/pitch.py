@@ -134,7 +134,7 @@ def _open_map(path: Path, length: int) -> NDArray[np.float32]:
     return np.memmap(path, np.float32, "r+", shape=(length,))
 
 
-def _repetition(samples: Samples, f0: NDArray[np.float32]) -> Matrix:
+def repetition(samples: Samples, f0: NDArray[np.float32]) -> Matrix:
     """Normalised correlation (T,) of the sound below about 1 kHz with itself one period later; 0 where F0 is 0."""
     lags = np.arange(1, int(SAMPLE_RATE / HALF / 50.0))
     lag = np.rint(SAMPLE_RATE / HALF / np.maximum(f0, 60.0)).astype(int)

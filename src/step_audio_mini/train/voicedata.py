@@ -23,7 +23,7 @@ from step_audio_mini.data.packs import Clip
 from step_audio_mini.errors import UserError
 from step_audio_mini.speak.frontend import EDGE, PAUSE, SYMBOL_INDEX, SYMBOLS, Frontend, SpokenWord, clause
 from step_audio_mini.train.aligner import SILENCE, Segment, Transcript, align, observations
-from step_audio_mini.train.pitch import _repetition as repetition
+from step_audio_mini.train.pitch import repetition
 from step_audio_mini.types import SAMPLE_RATE, Language, Samples
 
 LEVEL = 0.06
