@@ -71,6 +71,10 @@ def test_later_root_replaces(make_pack: MakePack, tmp_path: Path) -> None:
     assert sorted(found) == ["p", "q"]
     assert found["p"] == built
     assert find_packs([built]) == {"p": built}
+    linked = tmp_path / "three" / "linked"
+    linked.parent.mkdir()
+    linked.symlink_to(built)
+    assert find_packs([tmp_path / "three"]) == {"linked": linked}
 
 
 @pytest.mark.parametrize("split", ["train", None])

@@ -143,13 +143,14 @@ class Pack:
 
 
 def find_packs(roots: Iterable[Path]) -> dict[str, Path]:
-    """Pack folders by name below each root (or a root itself); a later root replaces packs of the same name."""
+    """Pack folders by name at most two levels below each root (or a root itself); a later root replaces packs of the same name."""
     found: dict[str, Path] = {}
     for root in roots:
         if not root.is_dir():
             raise UserError(f"{root} is no folder; give folders that hold packs")
-        manifests = [root / MANIFEST] if (root / MANIFEST).is_file() else sorted(root.rglob(MANIFEST))
-        found |= {path.parent.name: path.parent for path in manifests}
+        # two levels by name, not a walk: packs that lie elsewhere and are linked here count too
+        patterns = (MANIFEST, f"*/{MANIFEST}", f"*/*/{MANIFEST}")
+        found |= {path.parent.name: path.parent for pattern in patterns for path in sorted(root.glob(pattern))}
     return found
 
 
