@@ -143,7 +143,7 @@ class Pack:
 
 
 def find_packs(roots: Iterable[Path]) -> dict[str, Path]:
-    """Pack folders by name, at most two levels below each root (or a root itself); a later root replaces a same name."""
+    """Pack folders by name, at most two levels below each root (or a root itself); later roots replace same names."""
     found: dict[str, Path] = {}
     for root in roots:
         if not root.is_dir():
