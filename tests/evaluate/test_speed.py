@@ -6,7 +6,9 @@ import pytest
 
 from step_audio_mini import StepAudio2Mini
 from step_audio_mini.audio import file
+from step_audio_mini.errors import UserError
 from step_audio_mini.evaluate import speed
+from tests import tiny
 from tests.fakes import FakeRooms, speech
 
 pytestmark = pytest.mark.unit
@@ -35,3 +37,11 @@ def test_rows_of_the_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 def test_this_machine_has_a_name_and_memory() -> None:
     assert "one thread" in speed.machine()
     assert 10 < speed.peak_megabytes() < 100_000
+
+
+def test_a_process_that_answers_is_weighed_and_its_failure_told(tmp_path: Path) -> None:
+    folder = tiny.weights(tmp_path / "weights")
+    sound = tiny.say("a light")
+    assert 20 < speed.answering_megabytes([(sound, "home"), (sound, "home")], str(folder)) < 10_000
+    with pytest.raises(UserError, match="ended with 1"):
+        speed.answering_megabytes([(sound, "no-such-pack")], str(folder))

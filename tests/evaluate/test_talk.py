@@ -32,7 +32,8 @@ def test(make_pack: MakePack, tmp_path: Path) -> TalkTest:  # noqa: F811
     return TalkTest(StepAudio2Mini(FakeRooms()), Cache.open(tmp_path / "cache"))
 
 
-def test_rows_of_a_model_that_always_switches_a_light(test: TalkTest) -> None:
+def test_rows_of_a_model_that_always_switches_a_light(test: TalkTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talk, "answering_megabytes", lambda sounds, weights: 100.0 * len(list(sounds)))
     rows = {row.measure: row for row in [*talk.order_rows(test), *talk.idle_rows(test), *talk.answer_rows(test)]}
     assert rows["all slots right, words alone"].value == 50
     assert rows["all slots right, words alone"].n == 2
@@ -43,6 +44,7 @@ def test_rows_of_a_model_that_always_switches_a_light(test: TalkTest) -> None:
     assert rows["clean spoken answers"].value == 100
     assert rows["clean spoken answers"].n == 5
     assert rows["endpoint to first audio, p95"].unit == "ms"
+    assert rows["peak memory, packs coffee and home"].value == 500
 
 
 @pytest.mark.skipif(not (shutil.which("flite") and shutil.which("espeak-ng")), reason="no synthesisers")

@@ -100,7 +100,7 @@ def talk(
     from step_audio_mini.evaluate.talk import TalkTest, measure
     from step_audio_mini.model import StepAudio2Mini
 
-    test = TalkTest(StepAudio2Mini.from_pretrained(weights), Cache.open(cache), most)
+    test = TalkTest(StepAudio2Mini.from_pretrained(weights), Cache.open(cache), most, weights)
     _run("talk --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
 
 

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+from step_audio_mini.audio import file
 from step_audio_mini.errors import UserError
 from step_audio_mini.evaluate.intervals import Figure
 from step_audio_mini.evaluate.results import Row, row
@@ -81,12 +83,46 @@ def cold_start(recording: Path, pack: str, weights: str) -> tuple[float, float, 
         command += ["--pack", pack, "--weights", weights]
         began = time.monotonic()
         child = subprocess.Popen([*command, "-o", str(Path(folder) / "answer.wav")], stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.monotonic() - began
-        child.returncode = os.waitstatus_to_exitcode(status)
+        cost = _wait(child, f"step-audio talk {recording}")
+        return time.monotonic() - began, *cost
+
+
+ANSWERER = """
+import sys
+from step_audio_mini.model import StepAudio2Mini
+
+model = StepAudio2Mini.from_pretrained(sys.argv[1])
+for line in sys.stdin:
+    pack, path = line.rstrip("\\n").split(" ", 1)
+    model.talk(path, pack)
+"""
+
+
+def answering_megabytes(sounds: Iterable[tuple[Samples, str]], weights: str) -> float:
+    """Peak megabytes of a process that does nothing but answer recordings, each with its pack."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines = []
+        for number, (samples, pack) in enumerate(sounds):
+            path = Path(folder) / f"{number}.wav"
+            file.write(path, samples)
+            lines.append(f"{pack} {path}\n")
+        state = {"STEP_AUDIO_STATE": str(Path(folder) / "state.sqlite")}
+        command = [sys.executable, "-c", ANSWERER, weights]
+        pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        child = subprocess.Popen(command, **pipes, text=True, env=os.environ | state)
+        assert child.stdin is not None
+        with child.stdin as asked:
+            asked.writelines(lines)
+        return _wait(child, "a process that answers recordings")[1]
+
+
+def _wait(child: subprocess.Popen[Any], what: str) -> tuple[float, float]:
+    """Processor seconds and peak megabytes of a process at its end."""
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise UserError(f"step-audio talk {recording} ended with {child.returncode}; run it alone to see why")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+        raise UserError(f"{what} ended with {child.returncode}; run it alone to see why")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
 
 
 def peak_megabytes() -> float:

@@ -12,11 +12,13 @@ import numpy as np
 from step_audio_mini.data.cache import Cache, to_float
 from step_audio_mini.data.packs import Clip
 from step_audio_mini.evaluate import peers
-from step_audio_mini.evaluate.intervals import Count, percentile, rate
+from step_audio_mini.evaluate.intervals import Count, Figure, percentile, rate
 from step_audio_mini.evaluate.measures import slots_right
 from step_audio_mini.evaluate.mind import Case, phrasing_rows, read_set
 from step_audio_mini.evaluate.results import Row, row
+from step_audio_mini.evaluate.speed import answering_megabytes
 from step_audio_mini.model import StepAudio2Mini
+from step_audio_mini.runtime.manifest import BUILT_IN
 from step_audio_mini.types import SAMPLE_RATE, AudioChunk, Decision, Hearing, Samples, Turn
 
 BOTH = ("home", "clock-weather")
@@ -40,6 +42,8 @@ class TalkTest:
     cache: Cache
     most: int = 1000
     """Most clips or phrasings of each kind (evenly spaced), for a quick look."""
+    weights: str = BUILT_IN
+    """Of the model, for what is measured in a process of its own."""
 
     def clips(self, packs: Iterable[str], count: int) -> list[Clip]:
         """Test clips of packs, evenly spaced within each, `count` in all where there are so many."""
@@ -158,7 +162,10 @@ def answer_rows(test: TalkTest) -> list[Row]:
     note = "processor time from the decision that the turn is over; one thread"
     for q in (50, 95):
         rows.append(row(f"endpoint to first audio, p{q}", data, percentile(firsts, q), "real", "ms", note=note))
-    return rows
+    sounds = ((test.sound(clip), pack) for clip, pack in zip(clips, packs, strict=True))
+    peak = answering_megabytes(sounds, test.weights)
+    figure = Figure(peak, peak, peak, len(clips), "one process that answers them all")
+    return [*rows, row("peak memory, packs coffee and home", data, figure, "real", "MB")]
 
 
 def ending_rows(test: TalkTest) -> list[Row]:
