@@ -108,8 +108,9 @@ def answering_megabytes(sounds: Iterable[tuple[Samples, str]], weights: str) -> 
             lines.append(f"{pack} {path}\n")
         state = {"STEP_AUDIO_STATE": str(Path(folder) / "state.sqlite")}
         command = [sys.executable, "-c", ANSWERER, weights]
-        pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        child = subprocess.Popen(command, **pipes, text=True, env=os.environ | state)
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | state
+        )
         assert child.stdin is not None
         with child.stdin as asked:
             asked.writelines(lines)
