@@ -88,6 +88,10 @@ def test_one_voice_packs(tmp_path: Path) -> None:
     clone(tmp_path / "m", "PrernaSocity/lj_speech_dataset_part_1", content | {"LJSpeech-1.1/metadata.csv": lines})
     splits = [clip.split for _, clip in sorted(made("lj_part1", tmp_path).items())]
     assert splits == ["train"] * 22 + ["dev"] + ["test"] * 2
+    content = {"LJSpeech-1.1/transcript.csv": lines, "LJSpeech-1.1/wavs/LJ001-0003.wav": sound(1.5)}
+    clone(tmp_path / "m", "PhilippMatthes/dc_tts", content | {"LJSpeech-1.1/wavs/LJ001-0099.wav": sound(seed=1)})
+    (clip,) = made("ljread_pm", tmp_path).values()
+    assert (clip.text, clip.speaker, clip.split) == ("Number 3 is here", "pm", "train")
 
 
 def test_libri_packs_share_readers_but_no_clips(tmp_path: Path) -> None:
@@ -113,6 +117,24 @@ def test_libri_packs_share_readers_but_no_clips(tmp_path: Path) -> None:
     assert {clip.split for clip in clips.values()} == {"train", "dev", "test"}
 
 
+def test_libri_test_clean_keeps_readers_apart(tmp_path: Path) -> None:
+    root = "test-clean/LibriSpeech"
+    content: dict[str, Any] = {
+        f"{root}/SPEAKERS.TXT": "".join(f"{reader} | F | test-clean | 1 | x\n" for reader in range(30))
+    }
+    for reader in range(30):
+        place, utterance = f"{root}/test-clean/{reader}/1", f"{reader}-1-0000"
+        content[f"{place}/{utterance}.flac"] = sound(2.0, seed=reader, form="FLAC")
+        content[f"{place}/{reader}-1.trans.txt"] = f"{utterance} AH THE SWAMP THE SWAMP\n"
+    clone(tmp_path / "m", "hooria-malik/speech-preprocessing-librispeech", content)
+    clips = made("libri_test_clean", tmp_path)
+    assert {clip.split for clip in clips.values()} == {"train", "dev"}
+    assert (clips["libri_test_clean/3/3-1-0000"].text, clips["libri_test_clean/3/3-1-0000"].labels["gender"]) == (
+        "ah the swamp the swamp",
+        "f",
+    )
+
+
 def test_commands(tmp_path: Path) -> None:
     labels = '{"a.wav": {"intent": "orderDrink", "slots": {"size": " large"}}}'
     content: dict[str, Any] = {"data/label/label.json": labels, "data/speech/clean/b.wav": sound(seed=2)}
@@ -131,6 +153,26 @@ def test_commands(tmp_path: Path) -> None:
     clips = made("gsc3", tmp_path)
     assert len(clips) == 3
     assert clips["gsc3/bed/00000001_0"].speaker == "gsc-00000001"
+
+
+def test_crowds_that_are_only_learnt_from(tmp_path: Path) -> None:
+    content: dict[str, Any] = {"recordings/7_theo_1.wav": sound(seed=1, rate=8000), "recordings/x.wav": sound()}
+    clone(tmp_path / "m", "Jakobovski/free-spoken-digit-dataset", content)
+    (digit,) = made("fsdd", tmp_path).values()
+    assert (digit.text, digit.speaker, digit.split) == ("seven", "fsdd-theo", "train")
+    content = {f"custom_keywords/how_are_you/a b{n}.wav": sound(seed=n) for n in range(3)}
+    clone(tmp_path / "m", "ShawnHymel/custom-speech-commands-dataset", content)
+    assert made("keywords_hymel", tmp_path)["keywords_hymel/how_are_you/a_b0"].text == "how are you"
+
+
+def test_precise_takes_only_what_was_given_away(tmp_path: Path) -> None:
+    names = ["athena/en/a.wav", "athena/en/b.wav", "not-wake-words/en/c.wav", "not-wake-words/en/d.wav"]
+    content: dict[str, Any] = {name: sound(seed=n) for n, name in enumerate(names)}
+    content["licenses/license-20190801-ann.txt"] = "I give away\nathena/en/a.wav\nc.wav\nd.wav\n"
+    content["not-wake-words/en/metadata.csv"] = "c.wav,Turn it off,en\nd.wav,Hola,es\n"
+    clone(tmp_path / "m", "MycroftAI/Precise-Community-Data", content)
+    clips = made("precise", tmp_path)
+    assert {clip.text: clip.labels["contributor"] for clip in clips.values()} == {"athena": "ann", "turn it off": "ann"}
 
 
 def test_common_voice_english_keeps_test_speakers_out(tmp_path: Path) -> None:
@@ -204,6 +246,21 @@ def test_quiet_mandarin(tmp_path: Path) -> None:
     syllables = made("cmn_wang", tmp_path)
     assert {clip.pinyin for clip in syllables.values()} == {"lv4", "shan4"}
     assert all(chinese_text.pinyin(clip.text) == clip.pinyin for clip in syllables.values())
+
+
+def test_aishell3_sample(tmp_path: Path) -> None:
+    pytest.importorskip("opencc")
+    content: dict[str, Any] = {
+        "train_sample/content.txt": "SSB01390008.wav\t黑 hei1 色 se4 金 jin1\nSSB01390009.wav\t没 mei2 有 you3\n",
+        "test_sample/content_sample.txt": "SSB01390019.wav\t空 kong1 调 tiao2\n",
+        "train_sample/SSB0139/SSB01390008.wav": sound(1.5, seed=1),
+        "test_sample/SSB0139/SSB01390019.wav": sound(1.5, seed=2),
+    }
+    clone(tmp_path / "m", "HuangxinDong/Mega-X-TTS-Speech-Cloning-Samples", content)
+    clips = made("aishell3_ssb0139", tmp_path)
+    assert {name: clip.text for name, clip in clips.items()} == {"SSB01390008": "黑色金", "SSB01390019": "空调"}
+    assert clips["SSB01390008"].labels["pinyin_read"] == "hei1 se4 jin1"
+    assert {clip.split for clip in clips.values()} == {"train"}
 
 
 def test_backgrounds_follow_their_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from pathlib import PurePosixPath
@@ -9,8 +11,17 @@ from pathlib import PurePosixPath
 from step_audio_mini.data.cache import to_float
 from step_audio_mini.data.makers.draft import Draft, Rules
 from step_audio_mini.data.makers.maker import Maker, Open
+from step_audio_mini.data.makers.repository import Repository
 from step_audio_mini.data.makers.speaker_clusters import clusters, fingerprint
-from step_audio_mini.data.makers.splits import Split, by_weight, of_speakers, seconds_by_speaker
+from step_audio_mini.data.makers.splits import Split, all_train, by_weight, of_speakers, seconds_by_speaker
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+WAKE_WORDS = {
+    "athena/en": "athena",
+    "amelia/en": "amelia",
+    "heycomputer/en": "hey computer",
+}
+"""Folders of Precise-Community-Data whose clips all say the same; `computer` is left out: `wakeword` tests it."""
 
 
 def _guess_speakers(draft: Draft, count: int, name: str) -> None:
@@ -60,6 +71,57 @@ def _fill_gsc3(draft: Draft, open_: Open) -> Split:
     return _by_speaker(draft)
 
 
+def _fill_fsdd(draft: Draft, open_: Open) -> Split:
+    repository = open_("Jakobovski/free-spoken-digit-dataset")
+    for path in repository.files:
+        found = re.fullmatch(r"recordings/(\d)_([a-z]+)_(\d+)\.wav", path)
+        if found:
+            digit, speaker, number = found.groups()
+            clip = f"fsdd/{speaker}/{digit}_{number}"
+            draft.add(repository, path, clip, text=DIGITS[int(digit)], speaker=f"fsdd-{speaker}", lang="en")
+    return all_train
+
+
+def _fill_keywords_hymel(draft: Draft, open_: Open) -> Split:
+    repository = open_("ShawnHymel/custom-speech-commands-dataset")
+    for path in repository.files:
+        found = re.fullmatch(r"custom_keywords/([a-z_]+)/([^/]+)\.wav", path)
+        if found:
+            clip = f"keywords_hymel/{found[1]}/{re.sub(r'[^A-Za-z0-9_-]', '_', found[2])}"
+            draft.add(repository, path, clip, text=found[1].replace("_", " "), lang="en")
+    _guess_speakers(draft, 40, "hymel-guess{:02d}")
+    return all_train
+
+
+def _given_away(repository: Repository) -> dict[str, str]:
+    """File name to contributor, for the files that a signed licence file gives to the public domain."""
+    given: dict[str, str] = {}
+    for path in repository.under("licenses", ".txt"):
+        found = re.fullmatch(r"licenses/license-\d+-(.+)\.txt", path)
+        lines = (line.strip() for line in repository.text(path).splitlines()) if found else ()
+        given |= {PurePosixPath(line).name: found[1] for line in lines if found and line.endswith(".wav")}
+    return given
+
+
+def _fill_precise(draft: Draft, open_: Open) -> Split:
+    repository = open_("MycroftAI/Precise-Community-Data")
+    table = csv.reader(io.StringIO(repository.text("not-wake-words/en/metadata.csv")))
+    said = {f"not-wake-words/en/{row[0].strip()}": row[1].strip().lower() for row in table if row[2:3] == ["en"]}
+    given = _given_away(repository)
+    for path in repository.files:
+        place = PurePosixPath(path)
+        text = said.get(path) or (WAKE_WORDS.get(str(place.parent)) if place.suffix == ".wav" else None)
+        if text is None:
+            continue
+        if place.name not in given:
+            draft.drop("no licence line")
+            continue
+        clip = f"precise/{str(place.parent).replace('/', '_')}/{place.stem}"
+        draft.add(repository, path, clip, text=text, lang="en", contributor=given[place.name])
+    _guess_speakers(draft, 60, "precise-guess{:02d}")
+    return all_train
+
+
 MAKERS = (
     Maker(
         "sti",
@@ -82,5 +144,28 @@ MAKERS = (
         ("manashmandal/DeadSimpleSpeechRecognizer",),
         "CC BY 4.0 (Google Speech Commands v0.01)",
         _fill_gsc3,
+    ),
+    Maker(
+        "fsdd",
+        "digits by six men, from 8 kHz",
+        ("Jakobovski/free-spoken-digit-dataset",),
+        "CC BY-SA 4.0 (README)",
+        _fill_fsdd,
+    ),
+    Maker(
+        "keywords_hymel",
+        "ten phrases of a crowd",
+        ("ShawnHymel/custom-speech-commands-dataset",),
+        "CC BY 4.0 (README)",
+        _fill_keywords_hymel,
+        Rules(seconds=(0.15, 15)),
+    ),
+    Maker(
+        "precise",
+        "wake words and short phrases of a crowd",
+        ("MycroftAI/Precise-Community-Data",),
+        "public domain (licenses/*.txt, per file)",
+        _fill_precise,
+        Rules(seconds=(0.15, 15), min_peak=0.02),
     ),
 )

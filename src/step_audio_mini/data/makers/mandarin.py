@@ -10,9 +10,10 @@ from step_audio_mini.data.makers import chinese_text
 from step_audio_mini.data.makers.draft import HAN, Draft, Rules
 from step_audio_mini.data.makers.maker import Maker, Open
 from step_audio_mini.data.makers.repository import Repository
-from step_audio_mini.data.makers.splits import Split, by_prompt, of_speakers
+from step_audio_mini.data.makers.splits import Split, all_train, by_prompt, of_speakers
 
 AUDIO_CMN = "hugolpz/audio-cmn"
+AISHELL3 = "HuangxinDong/Mega-X-TTS-Speech-Cloning-Samples"
 
 
 def _fill_aishell_sample(draft: Draft, open_: Open) -> Split:
@@ -65,6 +66,22 @@ def _fill_cmn_wang(draft: Draft, open_: Open) -> Split:
     return by_prompt("pinyin")
 
 
+def _fill_aishell3(draft: Draft, open_: Open) -> Split:
+    repository = open_(AISHELL3)
+    for part, table in (("train_sample", "content.txt"), ("test_sample", "content_sample.txt")):
+        for line in repository.text(f"{part}/{table}").splitlines():
+            name, _, rest = line.strip().partition("\t")
+            path, spoken = f"{part}/{name[:7]}/{name}", rest.split()  # characters and their pinyin in turn
+            text, punctuated = chinese_text.normalise("".join(spoken[::2]))
+            if path not in repository or not chinese_text.is_pure(text):
+                draft.drop("absent or not Mandarin")
+                continue
+            labels = {"gender": "male", "accent": "southern China", "pinyin_read": " ".join(spoken[1::2])}
+            said = {"text": text, "text_punct": punctuated, "pinyin": chinese_text.pinyin(punctuated)}
+            draft.add(repository, path, PurePosixPath(name).stem, speaker=name[:7], lang="zh", **said, **labels)
+    return all_train
+
+
 MAKERS = (
     Maker(
         "aishell_sample",
@@ -73,6 +90,14 @@ MAKERS = (
         "Apache-2.0",
         _fill_aishell_sample,
         Rules(seconds=(0.3, 30), min_peak=0.01, min_range=6, characters=(1, 9)),
+    ),
+    Maker(
+        "aishell3_ssb0139",
+        "AISHELL-3: clean sentences by one man of the south, 24 kHz",
+        (AISHELL3,),
+        "Apache-2.0 (AISHELL-3)",
+        _fill_aishell3,
+        Rules(rate=24_000, seconds=(0.3, 30), min_peak=0.01, min_range=6, characters=(1, 9)),
     ),
     Maker(
         "cmn_tan",

@@ -9,11 +9,20 @@ from pathlib import PurePosixPath
 from step_audio_mini.data.makers.draft import Draft, Rules
 from step_audio_mini.data.makers.maker import Maker, Open
 from step_audio_mini.data.makers.repository import Repository
-from step_audio_mini.data.makers.splits import Row, Split, by_weight, digest, of_speakers, seconds_by_speaker
+from step_audio_mini.data.makers.splits import (
+    Row,
+    Split,
+    all_train,
+    by_weight,
+    digest,
+    of_speakers,
+    seconds_by_speaker,
+)
 from step_audio_mini.errors import UserError
 
 DEEP_SPEAKER = "Walleclipse/Deep_Speaker-speaker_recognition_system"
 DEEP_SPEAKER_CLIPS = "audio/LibriSpeechSamples/train-clean-100"
+TEST_CLEAN = "hooria-malik/speech-preprocessing-librispeech"
 LIBRI_SPLITS = {"libri-19": "train", "libri-27": "train", "libri-26": "test"}
 """Readers of the small pack `libri`; they keep their split in every larger one."""
 
@@ -131,12 +140,16 @@ def _add_libri(draft: Draft, repository: Repository, path: str, text: str, gende
     draft.add(repository, path, clip, text=text.lower(), speaker=f"libri-{reader}", lang="en", **labels)
 
 
+def _genders(repository: Repository, root: str) -> dict[str, str]:
+    """Reader to `f` or `m` from LibriSpeech's SPEAKERS.TXT."""
+    readers = (line.split("|") for line in repository.text(f"{root}/SPEAKERS.TXT").splitlines() if line[:1] != ";")
+    return {fields[0].strip(): fields[1].strip().lower() for fields in readers if len(fields) > 3}
+
+
 def _fill_libri_mini(draft: Draft, open_: Open) -> Split:
     repository, root = open_("zhangrui0712/Voice-Age"), "LibriSpeech"
     other = {PurePosixPath(path).stem for path in open_(DEEP_SPEAKER).under(DEEP_SPEAKER_CLIPS)}
-    readers = (line.split("|") for line in repository.text(f"{root}/SPEAKERS.TXT").splitlines() if line[:1] != ";")
-    gender = {fields[0].strip(): fields[1].strip().lower() for fields in readers if len(fields) > 3}
-    said = _transcripts(repository)
+    gender, said = _genders(repository, root), _transcripts(repository)
     for path in repository.under(f"{root}/train-clean-5", ".flac"):
         utterance = PurePosixPath(path).stem
         if utterance in other:
@@ -148,6 +161,26 @@ def _fill_libri_mini(draft: Draft, open_: Open) -> Split:
         rows = (row for row in draft.rows if row.get("gender") == kind and row["speaker"] not in LIBRI_SPLITS)
         split |= by_weight(seconds_by_speaker(rows), f"libri_mini{kind}")
     return of_speakers(split)
+
+
+def _fill_libri_test_clean(draft: Draft, open_: Open) -> Split:
+    repository, root = open_(TEST_CLEAN), "test-clean/LibriSpeech"
+    gender, said = _genders(repository, root), _transcripts(repository)
+    for path in repository.under(f"{root}/test-clean", ".flac"):
+        utterance = PurePosixPath(path).stem
+        _add_libri(draft, repository, path, said[utterance], gender.get(utterance.split("-")[0]))
+    return of_speakers(by_weight(seconds_by_speaker(draft.rows), draft.name, test=0, dev=0.04))
+
+
+def _fill_ljread_pm(draft: Draft, open_: Open) -> Split:
+    repository, root = open_("PhilippMatthes/dc_tts"), "LJSpeech-1.1"
+    lines = (line.split("|") for line in repository.text(f"{root}/transcript.csv").splitlines())
+    said = {fields[0]: fields[2].strip() for fields in lines if len(fields) >= 3}
+    for path in repository.under(f"{root}/wavs", ".wav"):
+        name = PurePosixPath(path).stem
+        if name in said:
+            draft.add(repository, path, f"ljread_pm/{name}", text=said[name], speaker="pm", lang="en", gender="m")
+    return all_train
 
 
 def _fill_lj(draft: Draft, open_: Open) -> Split:
@@ -207,6 +240,22 @@ MAKERS = (
         "CC BY 4.0 (LibriSpeech/LICENSE.TXT)",
         _fill_libri_mini,
         Rules(letters=(5, 28)),
+    ),
+    Maker(
+        "libri_test_clean",
+        "LibriSpeech test-clean: 40 native readers, to learn from; results on test-clean then mean nothing",
+        (TEST_CLEAN,),
+        "CC BY 4.0 (LibriSpeech/LICENSE.TXT)",
+        _fill_libri_test_clean,
+        Rules(letters=(5, 28)),
+    ),
+    Maker(
+        "ljread_pm",
+        "sentences of LJSpeech by one man at a laptop, 24 kHz",
+        ("PhilippMatthes/dc_tts",),
+        "Apache-2.0 (LICENSE)",
+        _fill_ljread_pm,
+        Rules(rate=24_000, letters=(5, 25)),
     ),
     Maker(
         "lj_part1",
