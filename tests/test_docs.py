@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -88,6 +89,13 @@ def test_the_readme_shows_what_is_printed(
     assert command_line.main(["talk", str(recording), "-o", "answer.wav", "--pack", "coffee"]) == 0
     said = [line.partition("   (")[0] for line in capfd.readouterr().out.splitlines()]
     assert [line.partition("   (")[0] for line in shown.splitlines()] == said
+
+
+def test_the_readme_shows_the_newest_figures() -> None:
+    """`scripts/readme.py` writes them from the result files."""
+    measured = runpy.run_path(str(ROOT / "scripts" / "readme.py"))["measured"]()
+    assert measured.count("\n") > 10
+    assert measured in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_pack_that_is_shown_is_a_pack(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from step_audio_mini.errors import UserError
+from step_audio_mini.train.curve import draw
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Trainer:
                     tell(Progress(self.step, self.config.steps, figures, pace * (end - self.step)))
                 if self.step % self.config.evaluate_every == 0 or self.step == end:
                     self._log(self.evaluate())
+                    draw(list(read_log(self.folder)), self.folder / "curve.png")
                 if time.monotonic() - last_saved > 60 * self.config.checkpoint_minutes:
                     self.save()
                     last_saved = time.monotonic()
