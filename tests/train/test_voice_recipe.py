@@ -82,7 +82,7 @@ def test_the_loop_trains_it(folder: Path, tmp_path: Path) -> None:
 
 def test_a_run_becomes_a_part_of_the_weights(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = VoiceRecipe(folder, CONFIG)
-    Trainer(recipe, LoopConfig(steps=1), tmp_path / "run").save()
+    Trainer(recipe, LoopConfig(steps=1), tmp_path / "run").run()
     monkeypatch.setattr(export_voice, "SOURCES", (VoiceSource("v", "p", "v", "en"),))
     clips = [
         Clip(id=f"i{n}", pack="p", split="train", seconds=3.6, licence="CC0", source="a/b@c:d", speaker="v")
@@ -94,3 +94,5 @@ def test_a_run_becomes_a_part_of_the_weights(folder: Path, tmp_path: Path, monke
     part = weights.part("acoustic")
     assert part.training["packs"]["p"]["clips"] == 5  # i5 is dev, the rest was never prepared
     assert part.parameters == sum(p.numel() for p in recipe.build().parameters())
+    assert part.quality["step"] == 1
+    assert part.quality["dev_loss"] > 0

@@ -41,7 +41,7 @@ def ears(
 @app.command()
 def mind(data: DataOption, run: RunOption, weights: FolderOption, settings: SetOption = None) -> None:
     """The mind's encoder, decoder and sub-word model."""
-    from step_audio_mini.train.export import load_averaged
+    from step_audio_mini.train.export import dev_figures, load_averaged
     from step_audio_mini.train.export_mind import add_mind
     from step_audio_mini.train.export_search import SOURCES
 
@@ -49,7 +49,9 @@ def mind(data: DataOption, run: RunOption, weights: FolderOption, settings: SetO
     network = recipe.build()
     load_averaged(network, run)
     training = {"command": _command("mind", settings), "sources": SOURCES}
-    opened = add_mind(weights, network, recipe.data.pieces.read_bytes(), {"training": training})
+    opened = add_mind(
+        weights, network, recipe.data.pieces.read_bytes(), {"training": training, "quality": dev_figures(run)}
+    )
     _tell(opened, "mind_encoder", "mind_decoder", "mind_pieces")
 
 

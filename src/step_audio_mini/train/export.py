@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from step_audio_mini.errors import UserError
 from step_audio_mini.runtime.manifest import Part, Weights
 from step_audio_mini.runtime.session import FACTS
+from step_audio_mini.train.loop import read_log
 
 OPSET = 17
 
@@ -92,9 +94,14 @@ def quantise(graph: bytes, operators: Sequence[str] = ("MatMul",)) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         source.write_bytes(graph)
-        quantize_dynamic(
-            source, target, op_types_to_quantize=list(operators), per_channel=True, weight_type=QuantType.QInt8
-        )
+        level = logging.root.level
+        logging.root.setLevel(logging.ERROR)  # it advises everybody to pre-process, which these graphs need not
+        try:
+            quantize_dynamic(
+                source, target, op_types_to_quantize=list(operators), per_channel=True, weight_type=QuantType.QInt8
+            )
+        finally:
+            logging.root.setLevel(level)
         return target.read_bytes()
 
 
@@ -107,6 +114,14 @@ def load_averaged(module: nn.Module, run: Path) -> None:
             f"no training run in {run} ({error.strerror}); give a folder made by step-audio train"
         ) from None
     module.load_state_dict(state["averaged"])
+
+
+def dev_figures(run: Path) -> dict[str, float]:
+    """The newest dev figures in a run's log and the step they belong to; empty when there are none."""
+    rows = [row for row in read_log(run) if any(name.startswith("dev_") for name in row)]
+    if not rows:
+        return {}
+    return {name: value for name, value in rows[-1].items() if name == "step" or name.startswith("dev_")}
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -13,6 +13,7 @@ from step_audio_mini.text.phones import UNITS
 from step_audio_mini.train.export import (
     Signature,
     add_part,
+    dev_figures,
     export_graph,
     half_storage,
     load_averaged,
@@ -58,4 +59,6 @@ def export_ears(recipe: EarsRecipe, run: Path, folder: Path, storage: str, comma
     load_averaged(ears, run)
     training = provenance((item.clip for item in recipe.clips), recipe.cache.clips, command)
     content = STORAGE[storage](ears_graph(ears, UNITS))
-    return add_part(folder, "ears", content, parameters=parameter_count(ears), training=training)
+    return add_part(
+        folder, "ears", content, parameters=parameter_count(ears), training=training, quality=dev_figures(run)
+    )

@@ -14,6 +14,7 @@ from step_audio_mini.speak.vocoder import PART
 from step_audio_mini.train.export import (
     Signature,
     add_part,
+    dev_figures,
     export_graph,
     half_storage,
     load_averaged,
@@ -49,4 +50,6 @@ def export_vocoder(recipe: VocoderRecipe, run: Path, folder: Path, command: str)
     load_averaged(model, run)
     training = provenance(recipe.trained, recipe.cached, command)
     content = half_storage(vocoder_graph(model))
-    return add_part(folder, PART, content, parameters=parameter_count(model), training=training)
+    return add_part(
+        folder, PART, content, parameters=parameter_count(model), training=training, quality=dev_figures(run)
+    )

@@ -15,6 +15,7 @@ from step_audio_mini.speak.speaker import PART
 from step_audio_mini.train.export import (
     Signature,
     add_part,
+    dev_figures,
     export_graph,
     half_storage,
     load_averaged,
@@ -70,4 +71,6 @@ def export_voice(recipe: VoiceRecipe, run: Path, folder: Path, clips: Sequence[C
     heard = recipe.trained_ids
     training = provenance((clip for clip in clips if (clip.speaker, clip.id) in heard), clips, command)
     content = half_storage(acoustic_graph(model))
-    return add_part(folder, PART, content, parameters=parameter_count(model), training=training)
+    return add_part(
+        folder, PART, content, parameters=parameter_count(model), training=training, quality=dev_figures(run)
+    )
