@@ -6,7 +6,7 @@
 # good as they can get; `scripts/recipe.sh PACKS TEXTS WORK 50` makes fifty steps of each part, to see that all works.
 set -eu
 packs=$1 texts=$2 work=$3 short=${4:+--until $4}
-lexicon=$texts/lex_en/cmudict.tsv.gz
+lexicon=$texts/lex_en/cmudict.tsv.gz letters=$work/weights/letters.zip
 train() { part=$1 && shift && step-audio train "$part" "$@" $short; }
 
 # sound decoded once, words and their graph
@@ -15,9 +15,11 @@ step-audio export words --texts "$texts" --speech "$packs" --weights "$work/weig
 
 # ears: a few clean speakers lead off the all-blank plateau, then everything
 train ears --data "$work/cache" --out "$work/runs/ears-clean" --set stage=clean --set steps=1300 --set rate=5e-4 \
-    --set warmup=500 --set final=1 --set "lexicon=$lexicon"
-train ears --data "$work/cache" --out "$work/runs/ears" --start "$work/runs/ears-clean" --set "lexicon=$lexicon"
-step-audio export ears --data "$work/cache" --run "$work/runs/ears" --weights "$work/weights" --set "lexicon=$lexicon"
+    --set warmup=500 --set final=1 --set "lexicon=$lexicon" --set "letters=$letters"
+train ears --data "$work/cache" --out "$work/runs/ears" --start "$work/runs/ears-clean" --set "lexicon=$lexicon" \
+    --set "letters=$letters"
+step-audio export ears --data "$work/cache" --run "$work/runs/ears" --weights "$work/weights" --set "lexicon=$lexicon" \
+    --set "letters=$letters"
 
 # mind: dialogues generated from the packs of scenarios
 train mind --data "$texts" --out "$work/runs/mind"

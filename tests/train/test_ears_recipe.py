@@ -14,7 +14,9 @@ import numpy as np  # noqa: E402
 from step_audio_mini.audio.features import log_mel  # noqa: E402
 from step_audio_mini.data.cache import Cache, build_cache, to_float  # noqa: E402
 from step_audio_mini.errors import UserError  # noqa: E402
+from step_audio_mini.text.letters import LetterToSound  # noqa: E402
 from step_audio_mini.text.lexicon import Lexicon  # noqa: E402
+from step_audio_mini.text.ngram import estimate  # noqa: E402
 from step_audio_mini.text.phones import UNITS  # noqa: E402
 from step_audio_mini.train.loop import LoopConfig, Trainer  # noqa: E402
 from step_audio_mini.train.recipes.ears import (  # noqa: E402
@@ -66,8 +68,16 @@ def test_only_clips_that_may_and_can_be_learnt(cache: Cache) -> None:
     assert names == {f"c{i}" for i in range(6)} | {"chinese"}
 
 
+def test_letters_guess_words_of_the_train_split_only(cache: Cache) -> None:
+    letters = LetterToSound([(letter, ("AH1",)) for letter in "xyz"], estimate([([2, 3, 4], 1.0)], 1, 5))
+    stage = Stage(("kathleen",), 400, 0.0, 1, 0.5)
+    with_guesses = EarsRecipe(cache, LEXICON, stage, letters=letters, size=64)
+    assert len(with_guesses.clips) == len(EarsRecipe(cache, LEXICON, stage, size=64).clips) + 1
+    assert len(with_guesses.dev) == 1
+
+
 def test_a_batch_is_a_pure_function_of_the_step(cache: Cache) -> None:
-    stage = Stage(("kathleen",), 400, strength=1.0, ramp=1)
+    stage = Stage(("kathleen",), 400, strength=1.0, ramp=1, temperature=0.5)
     first, second = (EarsRecipe(cache, LEXICON, stage, size=64).batch(3) for _ in range(2))
     assert first.ids == second.ids and first.chunk == second.chunk and torch.equal(first.frames, second.frames)
     assert first.target_counts.sum() == len(first.targets) and first.frames.shape[1] % 4 == 0
@@ -78,7 +88,7 @@ def test_stages_are_named(cache: Cache) -> None:
     with pytest.raises(UserError, match="use clean or all"):
         stage_of("some", cache)
     with pytest.raises(UserError, match="no labelled clip"):
-        EarsRecipe(cache, LEXICON, Stage(("ambient",), 400, 0.0, 1))
+        EarsRecipe(cache, LEXICON, Stage(("ambient",), 400, 0.0, 1, 0.5))
 
 
 def test_edit_distance() -> None:
@@ -86,7 +96,7 @@ def test_edit_distance() -> None:
 
 
 def test_loss_and_dev_error_are_finite(cache: Cache) -> None:
-    recipe = EarsRecipe(cache, LEXICON, Stage(("kathleen",), 400, 0.0, 1), size=64)
+    recipe = EarsRecipe(cache, LEXICON, Stage(("kathleen",), 400, 0.0, 1, 0.5), size=64)
     model = recipe.build()
     loss, told = recipe.loss(model, recipe.batch(0))
     assert torch.isfinite(loss) and told["ctc"] > 0
@@ -100,7 +110,7 @@ def test_a_few_clips_are_learnt_by_heart(tmp_path: Path, make_pack: Any) -> None
     clips = [row(f"{t} {i}", 1.0 + 0.1 * i, text=t, pitch=150.0 * (i + 1)) for i, t in enumerate(texts)]
     clips.append(row("dev", split="dev"))
     build_cache([make_pack("kathleen", clips)], tmp_path / "cache")
-    recipe = EarsRecipe(Cache.open(tmp_path / "cache"), LEXICON, Stage(("kathleen",), 1200, 0.0, 1), size=64)
+    recipe = EarsRecipe(Cache.open(tmp_path / "cache"), LEXICON, Stage(("kathleen",), 1200, 0.0, 1, 0.5), size=64)
     config = LoopConfig(steps=500, rate=2e-3, warmup=50, bf16=False, ema=0.9, evaluate_every=500)
     trainer = Trainer(recipe, config, tmp_path / "run")
     trainer.run()

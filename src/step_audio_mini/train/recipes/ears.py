@@ -23,6 +23,7 @@ from step_audio_mini.data.cache import Cache, to_float
 from step_audio_mini.data.packs import Clip
 from step_audio_mini.errors import UserError
 from step_audio_mini.listen.model import STRIDE, Ears, EarsConfig
+from step_audio_mini.text.letters import LetterToSound
 from step_audio_mini.text.lexicon import Lexicon, transcript_units
 from step_audio_mini.text.phones import UNITS
 from step_audio_mini.train.loop import LoopConfig
@@ -36,6 +37,8 @@ CHUNKS = (4, 8, 16, 10_000)
 SILENCE = -4.65
 """A normalised frame of digital silence, for padding."""
 MIDDLE_WEIGHT = 0.3
+LONGEST_FRAMES = 2000
+"""Longest clip, 20 s: readers of books speak sentences of up to 17 s."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Stage:
     """Of the augmentation, 0...1, reached ..."""
     ramp: int
     """... after so many steps."""
+    temperature: float
+    """Packs are drawn in proportion to their hours to this power: 1 is every clip once an epoch."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Labelled:
 
 
 def labelled(cache: Cache, lexicon: Lexicon, split: str) -> list[Labelled]:
-    """Clips of a split that the ears can learn from: pronounceable, 0.5...16 s, fewer units than encoder frames."""
+    """Clips of a split that the ears can learn from: pronounceable, 0.5...20 s, fewer units than encoder frames."""
     out = []
     for clip in cache.clips:
         if clip.split != split or not clip.text or clip.speaker == JUDGED_VOICE or clip.lang == "yue":
@@ -80,7 +85,7 @@ def labelled(cache: Cache, lexicon: Lexicon, split: str) -> list[Labelled]:
         frames = cache.length(clip) / 640
         targets = transcript_units(clip.text, clip.pinyin or None, lexicon)
         # a repeated unit needs a blank between: count it as two
-        if targets and 12.5 <= frames <= 400 and _least_frames(targets) < 0.9 * frames:
+        if targets and 12.5 <= frames <= LONGEST_FRAMES / STRIDE and _least_frames(targets) < 0.9 * frames:
             out.append(Labelled(clip, targets))
     return out
 
@@ -103,15 +108,28 @@ class EarsRecipe:
 
     name = "ears"
 
-    def __init__(self, cache: Cache, lexicon: Lexicon, stage: Stage, *, size: int = 192, seed: int = 1) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        lexicon: Lexicon,
+        stage: Stage,
+        *,
+        letters: LetterToSound | None = None,
+        size: int = 192,
+        seed: int = 1,
+    ) -> None:
+        """`letters` guess how words that the lexicon lacks are spoken; dev clips with such words are left out."""
         self.cache, self.stage, self.size, self.seed = cache, stage, size, seed
-        self.clips = [item for item in labelled(cache, lexicon, "train") if item.clip.pack in stage.packs]
+        spoken = lexicon.merged(Lexicon({}, letters)) if letters else lexicon
+        self.clips = [item for item in labelled(cache, spoken, "train") if item.clip.pack in stage.packs]
         if not self.clips:
             raise UserError(f"the cache holds no labelled clip of {', '.join(stage.packs)}; run `step-audio prepare`")
         self.dev = labelled(cache, lexicon, "dev")
         lengths = [frame_count(cache.length(item.clip)) for item in self.clips]
         packs = [item.clip.pack for item in self.clips]
-        self.buckets = Buckets(lengths, packs, stage.batch_frames, longest=1600, seed=seed)
+        self.buckets = Buckets(
+            lengths, packs, stage.batch_frames, longest=LONGEST_FRAMES, temperature=stage.temperature, seed=seed
+        )
         self.augment = Augmenter(*added_sounds(cache))
 
     def build(self) -> nn.Module:
@@ -200,10 +218,11 @@ STAGES = ("clean", "all")
 def stage_of(name: str, cache: Cache) -> Stage:
     """The stage of a name."""
     if name == "clean":
-        return Stage(CLEAN_PACKS, 4_000, strength=0.0, ramp=1)
+        return Stage(CLEAN_PACKS, 4_000, strength=0.0, ramp=1, temperature=0.5)
     if name == "all":
         packs = tuple(sorted({clip.pack for clip in cache.clips}))
-        return Stage(packs, 10_000, strength=0.6, ramp=2_000)
+        # at 0.5 half of the time went to words and wake words that are heard rightly long since
+        return Stage(packs, 10_000, strength=0.6, ramp=2_000, temperature=1.0)
     raise UserError(f"unknown stage '{name}'; use {' or '.join(STAGES)}")
 
 
@@ -217,6 +236,8 @@ class Options:
     """Width of the encoder, a multiple of 64: the one dial."""
     lexicon: str = ""
     """English pronunciations, a file of word TAB phones."""
+    letters: str = ""
+    """Letter-to-sound, `letters.zip` of `step-audio export words`; without it unlisted words drop their clips."""
 
 
 LOOP = LoopConfig(steps=40_000, rate=1e-3, warmup=300, clip=2.0, ema=0.998)
@@ -226,4 +247,5 @@ def make(data: Path, options: Options) -> EarsRecipe:
     """The recipe over a cache folder."""
     cache = Cache.open(data)
     lexicon = Lexicon.load(Path(options.lexicon))
-    return EarsRecipe(cache, lexicon, stage_of(options.stage, cache), size=options.size)
+    letters = LetterToSound.load(Path(options.letters)) if options.letters else None
+    return EarsRecipe(cache, lexicon, stage_of(options.stage, cache), letters=letters, size=options.size)
