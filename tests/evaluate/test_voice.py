@@ -100,8 +100,12 @@ def say(text: str, language: Language) -> Samples:
     return babble(0.6, len(text))
 
 
-def track(samples: Samples) -> NDArray[np.float32]:
-    return (100 + np.arange(frame_count(len(samples))) % 50).astype(np.float32)
+RANGES: list[tuple[float, float]] = []
+
+
+def track(samples: Samples, lowest: float, highest: float) -> NDArray[np.float32]:
+    RANGES.append((lowest, highest))
+    return (100 + np.arange(frame_count(len(samples))) % 51).astype(np.float32)
 
 
 def test_held_out_sentences_are_forty_texts(cache: Cache) -> None:
@@ -126,6 +130,8 @@ def test_rows(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     assert rows[syllables, "step-audio-mini", f"{voice.MANDARIN_SPEAKER} sentences"].n == 40
     assert rows["mel-cepstral distortion", "step-audio-mini", "kathleen"].unit == "dB"
     assert rows["F0 correlation", "step-audio-mini", voice.MANDARIN_SPEAKER].n == 40
+    assert RANGES[0] == voice.ANYBODY
+    assert RANGES[-1] == pytest.approx((125 / 1.75, 125 * 1.75), rel=0.02)
 
 
 @pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed")

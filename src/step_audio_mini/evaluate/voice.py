@@ -28,8 +28,12 @@ TAIL = np.zeros(4800, np.float32)
 
 Say = Callable[[str, Language], Samples]
 """Text and language to sound, (n,) at 16 kHz."""
-Track = Callable[[Samples], NDArray[np.float32]]
-"""Sound to F0 (T,) in Hz on the frames of the log-mel, 0 where voiceless."""
+Track = Callable[[Samples, float, float], NDArray[np.float32]]
+"""Sound, lowest and highest F0 in Hz to F0 (T,) on the frames of the log-mel, 0 where voiceless."""
+ANYBODY = (65.0, 450.0)
+"""F0 of whoever speaks, Hz."""
+SPAN = 1.75
+"""A reader's F0 stays within this factor of the median; what a tracker finds beyond is mostly an octave off."""
 
 
 class Units(Protocol):
@@ -155,20 +159,30 @@ def likeness_rows(test: VoiceTest, name: str, clips: list[Clip]) -> list[Row]:
     """Mel-cepstral distortion and F0 correlation of our readings with the natural ones."""
     distortions: list[float] = []
     correlations: list[float] = []
+    bounds = _range(test, clips)
     for clip in clips:
         natural, ours = test.sound(clip), test.spoken(clip)
         path, distortion = aligned(natural, ours)
         distortions.append(distortion)
-        found = melody_correlation(test.track(natural), test.track(ours), path)
+        found = melody_correlation(test.track(natural, *bounds), test.track(ours, *bounds), path)
         if found is not None:
             correlations.append(found)
     rows = []
     if distortions:
         rows.append(row("mel-cepstral distortion", name, mean(distortions), "synthetic", "dB"))
     if correlations:
-        note = "log F0 where both are voiced, after alignment"
+        note = "log F0 where both are voiced, after alignment; tracked within the reader's range"
         rows.append(row("F0 correlation", name, mean(correlations), "synthetic", "x", note=note))
     return rows
+
+
+def _range(test: VoiceTest, clips: list[Clip]) -> tuple[float, float]:
+    """Lowest and highest F0 of a reader, from the median over natural clips."""
+    found = np.concatenate([np.zeros(0, np.float32), *(test.track(test.sound(clip), *ANYBODY) for clip in clips)])
+    if not (found > 0).any():
+        return ANYBODY
+    middle = float(np.median(found[found > 0]))
+    return middle / SPAN, middle * SPAN
 
 
 def _spread(clips: list[Clip], most: int) -> list[Clip]:

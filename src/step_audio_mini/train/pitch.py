@@ -35,9 +35,9 @@ JUMP, SWITCH = 2.0, 0.25
 Matrix = NDArray[np.float64]
 
 
-def track(samples: Samples) -> NDArray[np.float32]:
+def track(samples: Samples, lowest: float = LOWEST, highest: float = HIGHEST) -> NDArray[np.float32]:
     """F0 (T,) in Hz at the centres of the log-mel frames of samples (n,) at 16 kHz; 0 where voiceless."""
-    lags = np.arange(int(SAMPLE_RATE / HALF / HIGHEST) - 1, int(SAMPLE_RATE / HALF / LOWEST) + 3)
+    lags = np.arange(int(SAMPLE_RATE / HALF / highest) - 1, int(SAMPLE_RATE / HALF / lowest) + 3)
     alike = correlation(samples, lags)
     f0 = np.zeros(len(alike), np.float32)
     for t, place in enumerate(_best_path(alike, lags) if len(alike) else []):
