@@ -135,6 +135,17 @@ def test_libri_test_clean_keeps_readers_apart(tmp_path: Path) -> None:
     )
 
 
+def test_libri_four_is_all_learnt_from(tmp_path: Path) -> None:
+    place, text = "sample_data_libriSpeech/audio/4088/1", "AND AS ALL TOGETHER"
+    content: dict[str, Any] = {
+        f"{place}/4088-1-0000.flac": sound(2.0, form="FLAC"),
+        f"{place}/4088-1.trans.txt": f"4088-1-0000 {text}",
+    }
+    clone(tmp_path / "m", "Jenny-Smolensky/LibriSpeechFilesParser", content | {"x/4088-1-0001.wav": sound()})
+    (clip,) = made("libri_four", tmp_path).values()
+    assert (clip.text, clip.speaker, clip.split) == (text.lower(), "libri-4088", "train")
+
+
 def test_commands(tmp_path: Path) -> None:
     labels = '{"a.wav": {"intent": "orderDrink", "slots": {"size": " large"}}}'
     content: dict[str, Any] = {"data/label/label.json": labels, "data/speech/clean/b.wav": sound(seed=2)}
@@ -191,6 +202,22 @@ def test_common_voice_english_keeps_test_speakers_out(tmp_path: Path) -> None:
     clips = made("cv_delta", tmp_path)
     assert len(clips) == 5
     assert "cv-client_one_l" not in {clip.speaker for clip in clips.values()}
+
+
+def test_common_voice_1_shares_no_sentence_with_later_releases(tmp_path: Path) -> None:
+    rows = {"a.mp3": "hear that", "b.mp3": "nobody wants this", "c.mp3": "Hello, there!", "d.mp3": "a quiet day"}
+    table = "filename,text,up_votes,down_votes,age,gender,accent\n"
+    table += "".join(f'cv-valid-dev/{name},"{text}",1,{int(name == "b.mp3")},,,us\n' for name, text in rows.items())
+    content: dict[str, Any] = {f"asr/cv-valid-dev/{name}": sound(seed=n) for n, name in enumerate(rows)}
+    clone(tmp_path / "m", "hys89/myrepo", content | {"asr/cv-valid-dev.csv": table})
+    later = {
+        "omnilingo/rsample-100-cv-corpus-6.1-2020-12-11": ("en/validated.tsv", "hello there"),
+        **{delta.repository: (delta.table, "Hear that?") for delta in DELTAS},
+    }
+    for name, (path, text) in later.items():
+        clone(tmp_path / "m", name, {path: f"{CV_HEAD}me\tx.mp3\t{text}\t2\t0\t\t\t\n"})
+    (clip,) = made("cv_v1", tmp_path).values()
+    assert (clip.id, clip.text, clip.labels["accent"], clip.split) == ("cv_v1/d", "a quiet day", "us", "train")
 
 
 def test_common_voice_mandarin(tmp_path: Path) -> None:

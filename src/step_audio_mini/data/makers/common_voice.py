@@ -12,10 +12,13 @@ from step_audio_mini.data.makers import chinese_text
 from step_audio_mini.data.makers.draft import HAN, Draft, Rules
 from step_audio_mini.data.makers.maker import Maker, Open
 from step_audio_mini.data.makers.repository import Repository
-from step_audio_mini.data.makers.splits import Split, by_count, by_weight, of_speakers, seconds_by_speaker
+from step_audio_mini.data.makers.splits import Split, all_train, by_count, by_weight, of_speakers, seconds_by_speaker
+from step_audio_mini.data.makers.text_maker import bare, fingerprint, reserved_sentences
 
 SAMPLE = "omnilingo/rsample-100-cv-corpus-6.1-2020-12-11"
 """A hundred random clips of each language, nearly one speaker a clip: mostly test."""
+FIRST = "hys89/myrepo"
+"""Common Voice 1, `cv-valid-dev`: it names no speakers."""
 MANDARIN = "leeqingming-BOL/mychinesemultipa"
 CV_ZH_RULES = Rules(seconds=(0.3, 30), min_peak=0.01, min_range=6, characters=(1.2, 8.5))
 PROVINCES = {
@@ -99,6 +102,23 @@ def _fill_cv_delta(draft: Draft, open_: Open) -> Split:
     weights, clips = seconds_by_speaker(draft.rows), _clips(draft)
     held = by_weight({name: weights[name] for name in weights if clips[name] <= 40}, "cv_delta", 0.25, 0.10)
     return lambda row: held.get(row["speaker"], "train")
+
+
+def _fill_cv_v1(draft: Draft, open_: Open) -> Split:
+    # later releases hold the clips and speakers of this one: no sentence of theirs, so that no clip is in both
+    tables = [(SAMPLE, "en/validated.tsv"), *((delta.repository, delta.table) for delta in DELTAS)]
+    known = {bare(row["sentence"]) for name, table in tables for row in _rows(open_(name), table)}
+    repository = open_(FIRST)
+    for row in csv.DictReader(io.StringIO(repository.text("asr/cv-valid-dev.csv"))):
+        sentence = bare(row["text"])
+        if sentence in known or fingerprint(sentence) in reserved_sentences():
+            draft.drop("sentence of another pack")
+        elif int(row["up_votes"]) > int(row["down_votes"]):
+            name = row["filename"].rsplit("/", 1)[-1]
+            labels = {key: row[key] for key in ("age", "gender", "accent")}
+            clip = f"cv_v1/{name.removesuffix('.mp3')}"
+            draft.add(repository, f"asr/cv-valid-dev/{name}", clip, text=row["text"], lang="en", **labels)
+    return all_train
 
 
 def _clips(draft: Draft) -> dict[str, int]:
@@ -195,6 +215,14 @@ MAKERS = (
         (*(delta.repository for delta in DELTAS), SAMPLE),
         "CC0-1.0 (Common Voice, mostly delta segments 13.0, 18.0, 19.0, 20.0)",
         _fill_cv_delta,
+        Rules(letters=(2, 30)),
+    ),
+    Maker(
+        "cv_v1",
+        "Common Voice 1 English, cv-valid-dev, many unnamed speakers",
+        (FIRST, *(delta.repository for delta in DELTAS), SAMPLE),
+        "CC0-1.0 (Common Voice 1)",
+        _fill_cv_v1,
         Rules(letters=(2, 30)),
     ),
 )

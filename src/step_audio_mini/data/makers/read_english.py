@@ -172,6 +172,14 @@ def _fill_libri_test_clean(draft: Draft, open_: Open) -> Split:
     return of_speakers(by_weight(seconds_by_speaker(draft.rows), draft.name, test=0, dev=0.04))
 
 
+def _fill_libri_four(draft: Draft, open_: Open) -> Split:
+    repository = open_("Jenny-Smolensky/LibriSpeechFilesParser")
+    said = _transcripts(repository)
+    for path in repository.under("sample_data_libriSpeech/audio", ".flac"):
+        _add_libri(draft, repository, path, said[PurePosixPath(path).stem], None)
+    return all_train
+
+
 def _fill_ljread_pm(draft: Draft, open_: Open) -> Split:
     repository, root = open_("PhilippMatthes/dc_tts"), "LJSpeech-1.1"
     lines = (line.split("|") for line in repository.text(f"{root}/transcript.csv").splitlines())
@@ -247,6 +255,14 @@ MAKERS = (
         (TEST_CLEAN,),
         "CC BY 4.0 (LibriSpeech/LICENSE.TXT)",
         _fill_libri_test_clean,
+        Rules(letters=(5, 28)),
+    ),
+    Maker(
+        "libri_four",
+        "LibriSpeech train-clean-100: four more readers",
+        ("Jenny-Smolensky/LibriSpeechFilesParser",),
+        "CC BY 4.0 (LibriSpeech)",
+        _fill_libri_four,
         Rules(letters=(5, 28)),
     ),
     Maker(
