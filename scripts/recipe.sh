@@ -32,4 +32,4 @@ step-audio export voice --data "$work/cache" --cache "$work/cache" --run "$work/
 train vocoder --data "$work/cache" --out "$work/runs/vocoder"
 step-audio export vocoder --data "$work/cache" --run "$work/runs/vocoder" --weights "$work/weights"
 
-step-audio doctor
+step-audio doctor --weights "$work/weights"
