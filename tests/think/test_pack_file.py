@@ -62,6 +62,8 @@ def test_a_good_pack_is_read(tmp_path: Path) -> None:
         ("licence: CC0-1.0\n", "", 1, "licence"),
         ("Buy: {}", "Buy: {deadline_s: -1}", 23, "tools.Buy.deadline_s"),
         ("name: tiny", "name: tiny\nnames: x", 2, "names"),
+        ("name: tiny", "name: tiny\nsounds_like: {two words: too}", 2, "sounds_like"),
+        ("name: tiny", "name: tiny\nsounds_like: {Siobhan: ''}", 2, "sounds_like.Siobhan"),
     ],
 )
 def test_faults_name_line_and_field(tmp_path: Path, old: str, new: str, line: int, field: str) -> None:
@@ -99,6 +101,14 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "pack.yaml").write_bytes(b"\xff\xfe\x00name")
     with pytest.raises(UserError):
         load_pack(tmp_path)
+
+
+def test_sounds_of_words_are_kept_when_packs_join(tmp_path: Path) -> None:
+    one = read_pack(write(tmp_path, GOOD + "sounds_like: {Siobhan: shiv awn, 小怡: xiao3 yi2}\n"))
+    other = one.model_copy(update={"name": "other", "sounds_like": {"Niamh": "neev"}})
+    assert join([one, other]).sounds_like == {"Siobhan": "shiv awn", "小怡": "xiao3 yi2", "Niamh": "neev"}
+    with pytest.raises(UserError, match="both define sounds_like 'Siobhan'"):
+        join([one, other.model_copy(update={"sounds_like": {"Siobhan": "shove on"}})])
 
 
 def test_two_packs_that_disagree_cannot_be_joined(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from step_audio_mini.errors import UserError
+from step_audio_mini.text.lexicon import is_han, words
+from step_audio_mini.text.segment import LONGEST
 from step_audio_mini.types import Language
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -123,6 +125,17 @@ class Pack(Part):
     tools: dict[Name, Tool] = {}
     replies: dict[Name, ByLanguage] = {}
     """Overrides of the repair replies (`not_understood`, `out_of_scope`, ...)."""
+    sounds_like: dict[Text, Text] = {}
+    """Word -> how it is spoken, where no list reads it rightly: in known words, pinyin or phones."""
+
+    @field_validator("sounds_like")
+    @classmethod
+    def _are_words(cls, taught: dict[str, str]) -> dict[str, str]:
+        for word in taught:
+            found = words(word)
+            if len(found) != 1 and not (1 < len(found) <= LONGEST and all(map(is_han, found))):
+                raise ValueError(f"{word!r} is not one word; give each word its own line")
+        return taught
 
     def type_of(self, slot: str) -> SlotType:
         """The type of a slot of this pack."""
@@ -163,7 +176,8 @@ def join(packs: list[Pack]) -> Pack:
     if len(packs) == 1:
         return packs[0]
     packs = [_with_own_rules(pack) for pack in packs]
-    merged: dict[str, dict[str, Any]] = {key: {} for key in ("types", "slots", "intents", "tools", "replies")}
+    keys = ("types", "slots", "intents", "tools", "replies", "sounds_like")
+    merged: dict[str, dict[str, Any]] = {key: {} for key in keys}
     rules: dict[str, dict[str, str]] = {}
     for pack in packs:
         for key, into in merged.items():
