@@ -78,6 +78,25 @@ def test_every_pack_gets_its_rows(cache: Cache) -> None:
     assert all(row.kind == "real" and row.split == "test" for row in rows)
 
 
+def test_speakers_trained_on_have_rows_of_their_own(cache: Cache) -> None:
+    test = EarsTest(cache, Lexicon({}), trained_speakers=frozenset({"s0", "s2"}))
+    table = {(row.data, row.measure, row.system): row for row in measure(test, Parrot(), Deaf(), lambda _: None)}
+    ours, mark = "step-audio-mini", "speakers trained on"
+    assert table["cv_zh", "toneless-syllable error, greedy", ours].value == 0
+    assert table["cv_zh", f"toneless-syllable error, greedy, {mark}", ours].value == 100
+    assert table["so762", "word error", ours].n == table["so762", f"word error, {mark}", ours].n == 2
+    assert table["so762", f"word error, clips of the comparison, {mark}", "deaf"].n == 2
+
+
+def test_subsets_of_a_corpus_stand_apart(make_pack: MakePack, tmp_path: Path) -> None:  # noqa: F811
+    said: dict[str, object] = {"text": "hello there", "lang": "en"}
+    subsets = [{"id": "a", "subset": "test-clean"}, {"id": "b", "subset": "test-other"}]
+    rows = [subset | said | {"split": "test", "seconds": 0.3, "speaker": "s"} for subset in subsets]
+    build_cache([make_pack("librispeech", rows)], tmp_path / "subsets")
+    rows_of_both = measure(EarsTest(Cache.open(tmp_path / "subsets"), Lexicon({})), Parrot(), None, lambda _: None)
+    assert {row.data for row in rows_of_both} == {"librispeech test-clean", "librispeech test-other"}
+
+
 def test_greedy_units_of_whistles() -> None:
     units = ["HH", "AH", "L", "OW", "n", "i3"]
     recorder = _Recorder(Graph(tiny_ears()))

@@ -12,7 +12,9 @@ from step_audio_mini.cli import output
 from step_audio_mini.cli.options import BUILT_IN, JsonOption, WeightsOption
 
 if TYPE_CHECKING:
+    from step_audio_mini.data.cache import Cache
     from step_audio_mini.evaluate.results import Row
+    from step_audio_mini.evaluate.talk import TalkTest
 
 app = typer.Typer(help="Measure a part of the model, or the whole.", no_args_is_help=True)
 
@@ -36,10 +38,11 @@ def ears(
     from step_audio_mini.data.cache import Cache
     from step_audio_mini.evaluate.ears import EarsTest, OurEars, lexicon_of, measure
     from step_audio_mini.evaluate.peers import PocketSphinx
+    from step_audio_mini.evaluate.trained import trained_speakers
     from step_audio_mini.runtime.manifest import Weights
 
     opened = Weights.open(weights)
-    test = EarsTest(Cache.open(cache), lexicon_of(opened), most, most_peer)
+    test = EarsTest(Cache.open(cache), lexicon_of(opened), most, most_peer, trained_speakers(opened))
     command = "ears --cache DIR" + _option("--most", most, 1000) + _option("--most-peer", most_peer, 40)
     _run(command, weights, out, as_json, lambda tell: measure(test, OurEars(opened), PocketSphinx(), tell))
 
@@ -97,11 +100,31 @@ def talk(
 ) -> None:
     """The whole way: orders, requests by voice, false calls, clean answers, delays."""
     from step_audio_mini.data.cache import Cache
-    from step_audio_mini.evaluate.talk import TalkTest, measure
-    from step_audio_mini.model import StepAudio2Mini
+    from step_audio_mini.evaluate.talk import measure
 
-    test = TalkTest(StepAudio2Mini.from_pretrained(weights), Cache.open(cache), most, weights)
+    test = _talk_test(Cache.open(cache), most, weights)
     _run("talk --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+
+
+@app.command()
+def robust(
+    cache: CacheOption,
+    out: OutOption = None,
+    most: MostOption = 1000,
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """Orders and read speech in noise, in rooms, over telephone and Opus; the error of the SNR estimate."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.conditions import World
+    from step_audio_mini.evaluate.ears import OurEars, lexicon_of
+    from step_audio_mini.evaluate.robust import RobustTest, measure
+    from step_audio_mini.runtime.manifest import Weights
+
+    opened, sounds = Weights.open(weights), Cache.open(cache)
+    world = World.of(sounds)
+    test = RobustTest(_talk_test(sounds, most, weights), OurEars(opened), lexicon_of(opened), world)
+    _run("robust --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
 
 
 @app.command()
@@ -120,6 +143,17 @@ def report(
         beside.replace(out)
     except OSError as wrong:
         raise UserError(f"{out} cannot be written ({wrong.strerror}); choose another place") from wrong
+
+
+def _talk_test(cache: Cache, most: int, weights: str) -> TalkTest:
+    """The whole model on the recordings of strangers."""
+    from step_audio_mini.evaluate.talk import TalkTest
+    from step_audio_mini.evaluate.trained import trained_speakers
+    from step_audio_mini.model import StepAudio2Mini
+    from step_audio_mini.runtime.manifest import Weights
+
+    known = trained_speakers(Weights.open(weights))
+    return TalkTest(StepAudio2Mini.from_pretrained(weights), cache, most, weights, known)
 
 
 def _run(

@@ -1,6 +1,6 @@
 """Measures the ears on recordings of unseen people: phones and syllables greedy, words through the search, and a peer.
 
-Every pack stands alone: a mean over packs would hide the hard ones.
+Every pack stands alone: a mean over packs would hide the hard ones. Speakers that the ears were trained on stand apart.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from step_audio_mini.data.packs import Clip
 from step_audio_mini.evaluate.intervals import Count, rate
 from step_audio_mini.evaluate.measures import ErrorCount, character_errors, phone_errors, syllable_errors, word_errors
 from step_audio_mini.evaluate.results import Row, row
+from step_audio_mini.evaluate.trained import by_acquaintance, marked
 from step_audio_mini.listen.recogniser import Recogniser, WordModel
 from step_audio_mini.listen.stream import FLUSH_SECONDS, STRIDE, Stream
 from step_audio_mini.runtime import state
@@ -135,21 +136,32 @@ class EarsTest:
     lexicon: Lexicon
     most: int = 1000
     most_peer: int = 40
+    trained_speakers: frozenset[str] = frozenset()
+    """Whom the ears were trained on."""
+
+    @cached_property
+    def _clips(self) -> list[Clip]:
+        return [c for c in self.cache.clips if c.split == "test" and c.text and c.lang in ("zh", "en")]
 
     def clips(self, pack: str, most: int) -> list[Clip]:
-        """Test clips of a pack that have a transcript."""
-        found = [c for c in self.cache.clips if c.pack == pack and c.split == "test" and c.text and c.lang != "yue"]
+        """Test clips of a pack, or of one subset of it, that have a transcript."""
+        found = [clip for clip in self._clips if subset(clip) == pack]
         return [found[place] for place in _spread(len(found), most)]
 
     @cached_property
     def packs(self) -> dict[str, str]:
-        """Packs with test transcripts and their language."""
-        return {c.pack: c.lang for c in self.cache.clips if c.split == "test" and c.text and c.lang in ("zh", "en")}
+        """Packs, or their subsets, with test transcripts, and their language."""
+        return {subset(clip): clip.lang for clip in self._clips}
 
     @cached_property
     def trained(self) -> frozenset[tuple[str, ...]]:
         """Sentences of the train split, whoever said them."""
         return frozenset(words(clip.text) for clip in self.cache.clips if clip.split == "train")
+
+
+def subset(clip: Clip) -> str:
+    """What a row is about: a pack, or what its corpus reports on its own (`librispeech test-clean`)."""
+    return f"{clip.pack} {clip.labels['subset']}" if "subset" in clip.labels else clip.pack
 
 
 def measure(test: EarsTest, ears: Ears, peer: Peer | None, tell: Callable[[str], None]) -> list[Row]:
@@ -159,10 +171,13 @@ def measure(test: EarsTest, ears: Ears, peer: Peer | None, tell: Callable[[str],
         tell(pack)
         clips = test.clips(pack, test.most)
         heard = {clip.id: ears.hear(to_float(test.cache.samples(clip))) for clip in clips}
-        rows += _greedy_rows(test, pack, language, clips, heard)
-        rows += _word_rows(test, pack, language, clips, heard)
+        for mark, group in by_acquaintance(clips, test.trained_speakers).items():
+            rows += marked(_greedy_rows(test, pack, language, group, heard), mark)
+            rows += marked(_word_rows(pack, language, group, heard), mark)
         if peer and language == "en":
-            rows += _peer_rows(test, pack, peer, heard)
+            compared = [clip for clip in test.clips(pack, test.most_peer) if clip.id in heard]
+            for mark, group in by_acquaintance(compared, test.trained_speakers).items():
+                rows += marked(_peer_rows(test, pack, peer, group, heard), mark)
     return rows
 
 
@@ -187,15 +202,14 @@ def _greedy_rows(test: EarsTest, pack: str, language: str, clips: list[Clip], he
     return rows
 
 
-def _word_rows(test: EarsTest, pack: str, language: str, clips: list[Clip], heard: Mapping[str, Heard]) -> list[Row]:
+def _word_rows(pack: str, language: str, clips: list[Clip], heard: Mapping[str, Heard]) -> list[Row]:
     """Word or character errors through the search."""
     count, name = (word_errors, "word error") if language == "en" else (character_errors, "character error")
     return _rows(name, pack, clips, lambda clip: count(clip.text, heard[clip.id].text))
 
 
-def _peer_rows(test: EarsTest, pack: str, peer: Peer, heard: Mapping[str, Heard]) -> list[Row]:
+def _peer_rows(test: EarsTest, pack: str, peer: Peer, clips: list[Clip], heard: Mapping[str, Heard]) -> list[Row]:
     """Ours and the peer's word error on the same clips, fewer because the peer is slow."""
-    clips = [clip for clip in test.clips(pack, test.most_peer) if clip.id in heard]
     name = "word error, clips of the comparison"
     ours = _rows(name, pack, clips, lambda clip: word_errors(clip.text, heard[clip.id].text))
     theirs = _rows(name, pack, clips, lambda c: word_errors(c.text, peer.hear(test.cache.samples(c))), peer.name)

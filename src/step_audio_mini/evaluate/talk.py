@@ -44,12 +44,14 @@ class TalkTest:
     """Most clips or phrasings of each kind (evenly spaced), for a quick look."""
     weights: str = BUILT_IN
     """Of the model, for what is measured in a process of its own."""
+    trained: frozenset[str] = frozenset()
+    """Speakers that the ears were trained on: their clips are left out."""
 
-    def clips(self, packs: Iterable[str], count: int) -> list[Clip]:
-        """Test clips of packs, evenly spaced within each, `count` in all where there are so many."""
-        names = [name for name in packs if any(c.pack == name and c.split == "test" for c in self.cache.clips)]
-        groups = [[c for c in self.cache.clips if c.pack == name and c.split == "test"] for name in names]
-        return list(islice(_in_turn([_spread(group, count) for group in groups]), min(count, self.most)))
+    def clips(self, packs: Iterable[str], count: int, split: str = "test") -> list[Clip]:
+        """Clips of strangers in packs, evenly spaced within each, `count` in all where there are so many."""
+        strange = [c for c in self.cache.clips if c.split == split and c.speaker not in self.trained]
+        groups = [[c for c in strange if c.pack == name and c.lang in ("en", "zh")] for name in packs]
+        return list(islice(_in_turn([_spread(group, count) for group in groups if group]), min(count, self.most)))
 
     def sound(self, clip: Clip) -> Samples:
         """Samples of a clip, (n,) float32."""
@@ -82,8 +84,8 @@ def order_rows(test: TalkTest) -> list[Row]:
     for note, blind in (("words and the ears' vectors", False), ("words alone", True)):
         done = [(clip, _decide(test.model, hearing, "coffee", blind)) for clip, hearing in heard]
         for name, check in {
-            "all slots right": _order_right,
-            "drink right": _drink_right,
+            "all slots right": order_right,
+            "drink right": drink_right,
             "answer names the order": _named,
         }.items():
             counts = [Count(float(check(clip, decision)), 1, clip.speaker) for clip, decision in done]
@@ -97,12 +99,14 @@ def _decide(model: StepAudio2Mini, hearing: Hearing, pack: Any, blind: bool) -> 
     return model.think(hearing, pack)
 
 
-def _order_right(clip: Clip, decision: Decision) -> bool:
+def order_right(clip: Clip, decision: Decision) -> bool:
+    """True where the intent and every slot of an order are right."""
     right_intent = decision.state.intent == clip.labels["intent"]
     return right_intent and slots_right(clip.labels["slots"], decision.state.slots)
 
 
-def _drink_right(clip: Clip, decision: Decision) -> bool:
+def drink_right(clip: Clip, decision: Decision) -> bool:
+    """True where the drink is right, whatever else is not."""
     wanted = clip.labels["slots"].get("coffeeDrink")
     return bool(decision.state.slots.get("coffeeDrink") == wanted)
 
