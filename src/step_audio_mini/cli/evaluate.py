@@ -128,6 +128,24 @@ def robust(
 
 
 @app.command()
+def rejection(
+    cache: CacheOption,
+    out: OutOption = None,
+    most: MostOption = 1000,
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """Whether read sentences are left alone, and how many orders are rejected with them."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.rejection import PACK, measure
+    from step_audio_mini.think.mind import Mind
+
+    test, mind = _talk_test(Cache.open(cache), most, weights), Mind.load(PACK, weights)
+    command = "rejection --cache DIR" + _option("--most", most, 1000)
+    _run(command, weights, out, as_json, lambda tell: measure(test, mind, tell))
+
+
+@app.command()
 def report(
     results: Annotated[Path, typer.Argument(help="folder of result files")] = Path("docs/results"),
     out: Annotated[Path, typer.Option(help="where the tables go")] = Path("docs/results.md"),
