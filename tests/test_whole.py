@@ -160,6 +160,37 @@ def test_own_tools_are_called(weights: Path, tmp_path: Path) -> None:
     assert turn.decision.tool_calls[0].name == "Ring"
 
 
+def test_hot_words_reach_the_ears(
+    weights: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sound_file.write("in.wav", tiny.whistle(["T", "ER", "N", "AA", "N", "Z", "UW", "Z", "IY"]))
+    Path("names.txt").write_text("# a cat\nZuzi = Z UW1 Z IY0\n", encoding="utf-8")
+    for options in (["--hot-word", "Zuzi = Z UW Z IY", "--hot-word", "lamp"], ["--hot-words", "names.txt"], []):
+        assert main(["listen", "in.wav", "--json", "--weights", str(weights), *options]) == 0
+        assert ("zuzi" in json.loads(capfd.readouterr().out)["transcript"]) is bool(options)
+    assert (
+        StepAudio2Mini.from_pretrained(weights, hot_words=["Zuzi = Z UW Z IY"])
+        .listen("in.wav")
+        .best.text.endswith("zuzi")
+    )
+    for wrong in (["--hot-words", "nowhere.txt"], ["--hot-word", "Zuzi ="], ["--hot-word", "Zuzi = ZZ"]):
+        assert main(["talk", "in.wav", "-o", "out.wav", "--weights", str(weights), *wrong]) == 2
+        assert capfd.readouterr().err.count("\n") == 1
+    assert not Path("out.wav").exists()
+
+
+def test_a_pack_teaches_how_a_name_sounds(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "pack.yaml").write_text(
+        "name: cat\nlanguages: [en]\ndescribe: {en: a cat}\nlicence: CC0-1.0\nsounds_like: {Zuzi: Z UW Z IY}\n"
+        "intents:\n  Call:\n    describe: {en: call the cat}\n    sentences: {en: ['(call|find) Zuzi']}\n"
+        "    replies: {done: {en: ['Here it is.']}}\n",
+        encoding="utf-8",
+    )
+    sound = tiny.whistle(["F", "AY", "N", "D", "Z", "UW", "Z", "IY"])
+    assert StepAudio2Mini.from_pretrained(weights).listen(sound, pack=tmp_path).best.text.endswith("zuzi")
+
+
 def test_the_command_line_goes_the_same_way(
     weights: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,15 +61,17 @@ class StepAudio2Mini:
         voice: str | None = None,
         tools: Mapping[str, ToolFunction] | None = None,
         state: Path | None = None,
+        hot_words: Iterable[str] = (),
     ) -> StepAudio2Mini:
         """Open the weights that come with the package, or a folder of weights.
 
         `voice`: name of a voice for its language. `tools`: functions by tool name, beside those of the shipped packs.
         `state`: file in which the shipped ones (a simulated home, timers) remember; without it they forget at the end.
+        `hot_words`: names and phrases that the ears prefer, each `PHRASE` or `WORD = HOW IT SOUNDS`.
         """
         from step_audio_mini.runtime.manifest import Weights
 
-        return cls(TrainedRooms(Weights.open(name_or_folder), voice, tools or {}, state))
+        return cls(TrainedRooms(Weights.open(name_or_folder), voice, tools or {}, state, hot_words))
 
     def talk(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
@@ -81,9 +81,17 @@ class TrainedRooms:
     """The rooms that a folder of weights makes."""
 
     def __init__(
-        self, weights: Weights, voice: str | None, tools: Mapping[str, ToolFunction], state: Path | None
+        self,
+        weights: Weights,
+        voice: str | None,
+        tools: Mapping[str, ToolFunction],
+        state: Path | None,
+        hot_words: Iterable[str] = (),
     ) -> None:
+        from step_audio_mini.listen.hotwords import hot_words as parsed
+
         self._weights, self._voice_name, self._tools, self._state = weights, voice, tools, state
+        self._hot_words = parsed(hot_words)
         self._recognisers: dict[tuple[str, ...], Recogniser] = {}
         self._minds: dict[tuple[str, ...], TrainedMind] = {}
 
@@ -99,7 +107,7 @@ class TrainedRooms:
 
     def _recogniser(self, packs: tuple[str, ...], language: LanguageChoice) -> Recogniser:
         from step_audio_mini.listen.context import default_cache
-        from step_audio_mini.listen.recogniser import Recogniser
+        from step_audio_mini.listen.recogniser import Expected, Recogniser
         from step_audio_mini.think.phrases import context_sentences
 
         pack = _joined(packs)
@@ -107,7 +115,7 @@ class TrainedRooms:
             pack = pack.model_copy(update={"languages": [language]})
         return Recogniser(
             *self._ears,
-            contexts=[context_sentences(pack)],
+            expected=Expected([context_sentences(pack)], self._hot_words, pack.sounds_like),
             language=None if language == "auto" else language,
             cache=default_cache(),
         )

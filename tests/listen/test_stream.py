@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from step_audio_mini.errors import UserError
 from step_audio_mini.listen.endpoint import EndRules
-from step_audio_mini.listen.recogniser import Recogniser, Tuning, WordModel
+from step_audio_mini.listen.recogniser import Expected, Recogniser, Tuning, WordModel
 from step_audio_mini.listen.search import Limits
 from step_audio_mini.listen.space import Weighing
 from step_audio_mini.listen.stream import Stream, unit_peaks
@@ -149,7 +149,7 @@ def test_a_pack_brings_new_words(word_model: WordModel, tmp_path: Path) -> None:
     rows = posteriors(said(["T ER N", "AA N", "DH AH", "L AE M P"], gap=2)[0], 0.99)
     texts = []
     for contexts in ([], [[("turn on the lamp", 1.0)]], [[("把灯打开", 1.0)], [("lamp", 1.0)]]):
-        recogniser = Recogniser(Script(rows), word_model, contexts=contexts, tuning=TUNING, cache=tmp_path)
+        recogniser = Recogniser(Script(rows), word_model, expected=Expected(contexts), tuning=TUNING, cache=tmp_path)
         stream = Stream(recogniser)
         stream.accept(np.zeros(20_000, np.float32))
         texts.append(stream.finish().best.text)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from step_audio_mini.cli import output as out
 from step_audio_mini.cli.options import (
     BUILT_IN,
+    HotWordOption,
+    HotWordsOption,
     JsonOption,
     LanguageOption,
     PackOption,
     SoundArgument,
     WeightsOption,
+    hot_words_of,
     packs_of,
 )
 from step_audio_mini.rooms import language_choice
@@ -19,6 +22,8 @@ def listen(
     sound: SoundArgument,
     pack: PackOption = None,
     language: LanguageOption = "auto",
+    hot_word: HotWordOption = None,
+    hot_words: HotWordsOption = None,
     weights: WeightsOption = BUILT_IN,
     as_json: JsonOption = False,
 ) -> None:
@@ -29,7 +34,8 @@ def listen(
     """
     from step_audio_mini.model import StepAudio2Mini
 
-    hearing = StepAudio2Mini.from_pretrained(weights).listen(sound, packs_of(pack), language_choice(language))
+    model = StepAudio2Mini.from_pretrained(weights, hot_words=hot_words_of(hot_word, hot_words))
+    hearing = model.listen(sound, packs_of(pack), language_choice(language))
     if as_json:
         out.show_json(out.hearing_json(hearing))
     else:

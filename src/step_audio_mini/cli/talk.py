@@ -6,6 +6,8 @@ from step_audio_mini.audio import file as sound_file
 from step_audio_mini.cli import output as out
 from step_audio_mini.cli.options import (
     BUILT_IN,
+    HotWordOption,
+    HotWordsOption,
     JsonOption,
     LanguageOption,
     OutputOption,
@@ -13,17 +15,20 @@ from step_audio_mini.cli.options import (
     SoundArgument,
     VoiceOption,
     WeightsOption,
+    hot_words_of,
     packs_of,
 )
 from step_audio_mini.rooms import language_choice
 
 
-def talk(
+def talk(  # noqa: PLR0913, PLR0917 (options of a command line)
     sound: SoundArgument,
     output: OutputOption,
     pack: PackOption = None,
     language: LanguageOption = "auto",
     voice: VoiceOption = None,
+    hot_word: HotWordOption = None,
+    hot_words: HotWordsOption = None,
     weights: WeightsOption = BUILT_IN,
     as_json: JsonOption = False,
 ) -> None:
@@ -37,9 +42,9 @@ def talk(
     from step_audio_mini.think.store import default_path
 
     sound_file.check_writable(output)
-    turn = StepAudio2Mini.from_pretrained(weights, voice=voice, state=default_path()).talk(
-        sound, packs_of(pack), language_choice(language)
-    )
+    words = hot_words_of(hot_word, hot_words)
+    model = StepAudio2Mini.from_pretrained(weights, voice=voice, state=default_path(), hot_words=words)
+    turn = model.talk(sound, packs_of(pack), language_choice(language))
     sound_file.write(output, turn.audio.samples, turn.audio.sample_rate)
     if as_json:
         out.show_json(out.turn_json(turn, output))

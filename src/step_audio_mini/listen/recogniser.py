@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,11 @@ from step_audio_mini.errors import UserError
 from step_audio_mini.listen.arcs import Arcs, from_bytes
 from step_audio_mini.listen.context import Sentences, context
 from step_audio_mini.listen.endpoint import EndRules
+from step_audio_mini.listen.hotwords import HotWord, hot_graph, teach
 from step_audio_mini.listen.search import Limits, Searcher
 from step_audio_mini.listen.space import Weighing, join, weigh
 from step_audio_mini.listen.vocabulary import Vocabulary, spoken_chinese
 from step_audio_mini.runtime.manifest import Weights
-from step_audio_mini.runtime.session import Graph
 from step_audio_mini.text.letters import LetterToSound
 from step_audio_mini.text.lexicon import Lexicon, Pronunciation, is_han
 from step_audio_mini.text.phones import UNITS
@@ -97,6 +97,17 @@ class Tuning:
     """A best reading less sure than this counts as nothing understood."""
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What is likely to be said, beside all that the general words can say."""
+
+    contexts: Sequence[Sentences] = ()
+    """Lists of (sentence, weight), one a pack; each becomes a graph of its own."""
+    hot_words: Sequence[HotWord] = ()
+    sounds_like: Mapping[str, str] = field(default_factory=dict)
+    """Word to how it sounds, for the sentences (see `text.sounds_like`)."""
+
+
 class Recogniser:
     """Shared by all calls; `listen.stream.Stream(recogniser)` is one call's ears."""
 
@@ -105,41 +116,34 @@ class Recogniser:
         network: Network,
         words: WordModel,
         *,
-        contexts: Iterable[Sentences] = (),
+        expected: Expected | None = None,
         language: Language | None = None,
         tuning: Tuning | None = None,
         cache: Path | None = None,
     ) -> None:
-        """`contexts` are lists of (sentence, weight), of a pack or of hot words; each becomes a graph of its own.
+        """With a `language`, the general words of the other one are not searched; what is expected may hold any.
 
-        With a `language`, the general words of the other one are not searched; contexts may hold any.
+        `cache` is a folder for the graphs of sentences, None for none.
         """
         if list(network.facts.get("units", ())) != list(UNITS):
             raise UserError("the ears' units are not those of this version; use weights made for it")
+        expected = expected or Expected()
         self.network, self.tuning = network, tuning or Tuning()
-        weighing, vocabulary = self.tuning.weighing, words.vocabulary
+        weighing, pronounce = self.tuning.weighing, words.pronounce
+        vocabulary = teach(words.vocabulary, expected.sounds_like, pronounce)
         own = {name: graph for name, graph in words.graphs.items() if name == language} or words.graphs
         general = [weigh(graph, weighing) for graph in own.values()]
         special = []
-        for sentences in contexts:
-            found = context(sentences, vocabulary, words.pronounce, cache)
+        for sentences in expected.contexts:
+            found = context(sentences, vocabulary, pronounce, cache)
             if found is not None:
                 special.append(weigh(found.graph, weighing))
                 vocabulary = found.vocabulary
         share = weighing.pack_share if special else 0.0
         shares = [(1.0 - share) / len(general)] * len(general) + [share / max(1, len(special))] * len(special)
+        hot = None
+        if expected.hot_words:
+            graph, vocabulary = hot_graph(expected.hot_words, vocabulary, pronounce)
+            hot = weigh(graph, weighing)
         self.vocabulary = vocabulary
-        self.searcher = Searcher(join([*general, *special], shares, weighing), self.tuning.limits)
-
-    @classmethod
-    def open(
-        cls,
-        weights: Weights,
-        *,
-        contexts: Iterable[Sentences] = (),
-        language: Language | None = None,
-        cache: Path | None = None,
-    ) -> Recogniser:
-        """The recogniser of a folder of weights."""
-        network = Graph(weights.read("ears"), "ears")
-        return cls(network, WordModel.load(weights), contexts=contexts, language=language, cache=cache)
+        self.searcher = Searcher(join([*general, *special], shares, weighing, hot), self.tuning.limits)

@@ -1,4 +1,4 @@
-"""The search space: a general word graph and a pack's, joined into one that sentences may cross between words."""
+"""The search space: word graphs, general, a pack's and a user's, joined into one that sentences cross between words."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Weighing:
     """Probability that a sentence begins in the pack's graph."""
     cross: float = 6.0
     """Cost, unscaled, of passing from one graph into the other between two words."""
+    hot: float = 4.0
+    """Cost, unscaled, of a hot word between any two words, whatever they are."""
     silence: float = 3.0
     """Cost, unscaled, of a turn without a word."""
 
@@ -36,27 +38,30 @@ def weigh(arcs: Arcs, weighing: Weighing) -> Arcs:
     return Arcs(arcs.unit, arcs.word, cost.astype(np.float32), arcs.target, arcs.first, arcs.final * scale)
 
 
-def join(graphs: Sequence[Arcs], shares: Sequence[float], weighing: Weighing) -> Arcs:
+def join(graphs: Sequence[Arcs], shares: Sequence[float], weighing: Weighing, hot: Arcs | None = None) -> Arcs:
     """One graph of several (weighed) ones over the same words.
 
     A sentence begins in graph i with probability `shares[i]`; between two words it may pass from each graph to any
-    other. The link arcs are used up.
+    other. `hot`, a graph of phrases, may be entered there at a price of its own and is left for nothing. The link arcs
+    are used up.
     """
-    offsets = 1 + np.concatenate([[0], np.cumsum([graph.states for graph in graphs])])[:-1].astype(np.int32)
-    entries = [int(g.target[g.unit == LINK_IN][0]) + o for g, o in zip(graphs, offsets, strict=True)]
-    begin = -np.log(np.asarray(shares, np.float64)) * weighing.language
-    sources, columns = [np.zeros(len(graphs), np.int32)], [_silent(begin, offsets)]
-    for number, (graph, offset) in enumerate(zip(graphs, offsets, strict=True)):
+    every = [*graphs, hot] if hot else list(graphs)
+    offsets = 1 + np.concatenate([[0], np.cumsum([graph.states for graph in every])])[:-1].astype(np.int32)
+    entries = [int(g.target[g.unit == LINK_IN][0]) + o for g, o in zip(every, offsets, strict=True)]
+    prices = np.array([weighing.cross] * len(graphs) + [weighing.hot] * (hot is not None)) * weighing.language
+    begin = np.append(-np.log(np.asarray(shares, np.float64)) * weighing.language, prices[len(graphs) :])
+    sources, columns = [np.zeros(len(every), np.int32)], [_silent(begin, offsets)]
+    for number, (graph, offset) in enumerate(zip(every, offsets, strict=True)):
         source, out = graph.source + offset, graph.unit == LINK_OUT
         keep = graph.unit < LINK_IN
         sources.append(source[keep])
         columns.append((graph.unit[keep], graph.word[keep], graph.cost[keep], graph.target[keep] + offset))
-        for other in range(len(graphs)):
+        for other in range(len(every)):
             if other != number:
                 sources.append(source[out])
-                cost = np.full(len(sources[-1]), weighing.cross * weighing.language)
-                columns.append(_silent(cost, np.full(len(cost), entries[other])))
-    final = np.concatenate([[weighing.silence * weighing.language], *(graph.final for graph in graphs)])
+                price = prices[other] if number < len(graphs) else 0.0
+                columns.append(_silent(np.full(len(sources[-1]), price), np.full(len(sources[-1]), entries[other])))
+    final = np.concatenate([[weighing.silence * weighing.language], *(graph.final for graph in every)])
     return Arcs.gathered(np.concatenate(sources), [np.concatenate(c) for c in zip(*columns, strict=True)], final)
 
 

@@ -66,6 +66,21 @@ class Vocabulary:
         """The vocabulary with words at its end; `spoken` as for the constructor."""
         return Vocabulary([*self.words, *words], self.costs, [*self._spoken, *spoken]) if words else self
 
+    def taught(self, sounds: Mapping[str, Sequence[Pronunciation]]) -> Vocabulary:
+        """The vocabulary with words spoken as told: new ones at its end, known ones in that way too. Tokens stay valid.
+
+        Chinese text is cut so that these words stay whole.
+        """
+        spoken = {word: dict.fromkeys(" ".join(way) for way in ways) for word, ways in sounds.items()}
+        known = {word: ways for word, ways in spoken.items() if word in self}
+        fresh = [word for word in spoken if word not in known]
+        old = list(self._spoken)
+        for word, ways in known.items():
+            place = self._place[word]
+            old[place] = "|".join(dict.fromkeys((*old[place].split("|"), *ways)))
+        costs = self.costs | {word: 0.0 for word in spoken if is_han(word)}
+        return Vocabulary([*self.words, *fresh], costs, [*old, *("|".join(spoken[word]) for word in fresh)])
+
     def since(self, length: int) -> list[tuple[str, str]]:
         """(word, how it is spoken) of the words after the first `length`."""
         return list(zip(self.words[length:], self._spoken[length:], strict=True))

@@ -29,11 +29,22 @@ def compile_words(pronunciations: Iterable[tuple[int, Sequence[str]]], model: Ng
 
     Costs are -log probabilities of the n-gram, unscaled. Holds the link arcs.
     """
+    return _compose(_lexicon_arcs(pronunciations, model.size), _grammar_arcs(model))
+
+
+def compile_phrases(
+    pronunciations: Iterable[tuple[int, Sequence[str]]], phrases: Iterable[Sequence[int]], size: int
+) -> Arcs:
+    """Word graph of phrases (rows of tokens below `size`), each said whole and at no cost. Holds the link arcs."""
+    return _compose(_lexicon_arcs(pronunciations, size), _phrase_arcs(phrases, size))
+
+
+def _compose(words: Arcs, sentences: Arcs) -> Arcs:
     import kaldifst
 
-    lexicon = to_fst(_lexicon_arcs(pronunciations, model.size))
+    lexicon = to_fst(words)
     kaldifst.arcsort(lexicon, sort_type="olabel")
-    grammar = to_fst(_grammar_arcs(model))
+    grammar = to_fst(sentences)
     kaldifst.arcsort(grammar, sort_type="ilabel")
     graph = kaldifst.compose(lexicon, grammar)
     del lexicon, grammar
@@ -92,6 +103,27 @@ def _grammar_arcs(model: Ngram) -> Arcs:
     final = np.append(final, np.float32(0.0))
     columns = list(zip(*rows, strict=True))
     return Arcs.gathered(np.array(columns[0]), [np.array(column) for column in columns[1:]], final)
+
+
+def _phrase_arcs(phrases: Iterable[Sequence[int]], size: int) -> Arcs:
+    """The phrases as a tree of tokens, entered at its root and left wherever a phrase ends."""
+    nodes: dict[tuple[int, ...], int] = {(): 0}
+    rows: list[tuple[int, int, int]] = [(0, size, 0)]
+    ends: set[int] = set()
+    for phrase in phrases:
+        for length, token in enumerate(phrase, 1):
+            node = tuple(phrase[:length])
+            if node not in nodes:
+                nodes[node] = len(nodes)
+                rows.append((nodes[node[:-1]], token, nodes[node]))
+        ends.add(nodes[tuple(phrase)])
+    exit_state = len(nodes)
+    rows += [(end, size + 1, exit_state) for end in sorted(ends)]
+    table = np.array(rows, np.int64)
+    word = np.where(table[:, 1] < size, table[:, 1], 0)
+    final = np.full(exit_state + 1, INFINITE, np.float32)
+    final[[*ends, exit_state]] = 0.0
+    return Arcs.gathered(table[:, 0], (table[:, 1], word, np.zeros(len(rows)), table[:, 2]), final)
 
 
 class _Contexts:

@@ -8,11 +8,18 @@ from collections.abc import Callable, Sequence
 from step_audio_mini.errors import UserError
 from step_audio_mini.text.lexicon import Pronunciation, is_han, words
 from step_audio_mini.text.phones import PHONES, pinyin_units, strip_stress
+from step_audio_mini.text.segment import LONGEST
 
 LONGEST_SOUND = 200
 """Characters of a description."""
 _PINYIN = re.compile(r"[a-zü:]+[1-5]")
 _CAPITALS = re.compile(r"[A-Z]+[0-2]?")
+
+
+def is_one_word(text: str) -> bool:
+    """Whether a text is a word that search can find as one: an English word, or a few Chinese characters."""
+    found = words(text)
+    return len(found) == 1 or (1 < len(found) <= LONGEST and all(map(is_han, found)))
 
 
 def sounds(text: str, pronounce: Callable[[str], Sequence[Pronunciation]]) -> tuple[Pronunciation, ...]:

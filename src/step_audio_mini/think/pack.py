@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from step_audio_mini.errors import UserError
-from step_audio_mini.text.lexicon import is_han, words
-from step_audio_mini.text.segment import LONGEST
+from step_audio_mini.text.sounds_like import is_one_word
 from step_audio_mini.types import Language
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -132,8 +131,7 @@ class Pack(Part):
     @classmethod
     def _are_words(cls, taught: dict[str, str]) -> dict[str, str]:
         for word in taught:
-            found = words(word)
-            if len(found) != 1 and not (1 < len(found) <= LONGEST and all(map(is_han, found))):
+            if not is_one_word(word):
                 raise ValueError(f"{word!r} is not one word; give each word its own line")
         return taught
 
