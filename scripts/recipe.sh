@@ -9,8 +9,9 @@ packs=$1 texts=$2 work=$3 short=${4:+--until $4}
 lexicon=$texts/lex_en/cmudict.tsv.gz letters=$work/weights/letters.zip
 train() { part=$1 && shift && step-audio train "$part" "$@" $short; }
 
-# sound decoded once, words and their graph
-step-audio prepare --from "$packs" --cache "$work/cache"
+# requests said by synthesisers, all sound decoded once, words and their graph
+[ -e "$work/packs/requests" ] || step-audio prepare --packs requests=3000 --out "$work/packs"
+step-audio prepare --from "$packs" --from "$work/packs" --cache "$work/cache"
 step-audio export words --texts "$texts" --speech "$packs" --weights "$work/weights"
 
 # ears: a few clean speakers lead off the all-blank plateau, then everything

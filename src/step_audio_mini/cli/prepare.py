@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def prepare(
     mirror: Annotated[Path | None, typer.Option(help="folder of clones, each at DIR/<owner>+<name>")] = None,
-    packs: Annotated[str, typer.Option(help="packs to make, by commas: NAME, or CORPUS=DIR (librispeech=DIR)")] = "",
+    packs: Annotated[str, typer.Option(help="packs to make, by commas: NAME, CORPUS=DIR, requests=COUNT")] = "",
     out: Annotated[Path | None, typer.Option(help="folder of the packs that are made")] = None,
     sources: Annotated[list[Path] | None, typer.Option("--from", help="folder of packs; a later one replaces")] = None,
     cache: Annotated[Path | None, typer.Option(help="decode packs into this folder, for training")] = None,
@@ -68,7 +68,7 @@ def _make(
             "making packs needs --packs NAMES, --mirror DIR and --out DIR; `step-audio prepare` alone lists the packs"
         )
     for corpus in corpora:
-        _corpus(corpus, out, kbps, console)
+        (_requests if corpus.startswith("requests=") else _corpus)(corpus, out, kbps, console)
     for maker in find(names):
         assert mirror is not None
         with console.status(maker.name):
@@ -95,6 +95,17 @@ def _corpus(corpus: str, out: Path, kbps: float, console: Console) -> None:
         raise UserError(f"{corpus} is not NAME=DIR with one of {', '.join(CORPORA)}")
     with console.status(name):
         line = _told(*make_official(CORPORA[name], Path(folder), out, kbps))
+    console.print(line)
+
+
+def _requests(asked: str, out: Path, kbps: float, console: Console) -> None:
+    from step_audio_mini.train.requests import say_requests
+
+    count = asked.partition("=")[2]
+    if not count.isdigit() or not int(count):
+        raise UserError(f"{asked} is not requests=COUNT, such as requests=3000")
+    with console.status("requests of the packs, said by synthesisers"):
+        line = _told(*say_requests(int(count), out, kbps))
     console.print(line)
 
 
