@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from step_audio_mini.data.makers.catalogue import MAKERS
+from step_audio_mini.data.makers.maker import make
 from step_audio_mini.data.makers.official import CORPORA, make_official
 from step_audio_mini.data.packs import Clip, read_manifest
 from step_audio_mini.errors import UserError
 
-from .clones import sound
+from .clones import clone, sound
 
 pytestmark = pytest.mark.unit
 
@@ -38,6 +41,7 @@ def test_librispeech(tmp_path: Path) -> None:
     clip = clips["librispeech/82-12-0000"]
     assert (clip.text, clip.speaker, clip.split) == ("hello there you", "libri-82", "test")
     assert clip.source == "librispeech:LibriSpeech/test-other/82/12/82-12-0000.flac"
+    assert clip.labels["subset"] == "test-other"
 
 
 def test_aishell(tmp_path: Path) -> None:
@@ -65,7 +69,44 @@ def test_common_voice(tmp_path: Path) -> None:
     clips = made("common_voice", unpack(tmp_path / "in", content), tmp_path)
     assert len(clips) == 6
     assert (clips["common_voice/zh-CN1"].text, clips["common_voice/zh-CN1"].split) == ("你好", "dev")
-    assert clips["common_voice/en2"].lang == "en"
+    english = clips["common_voice/en2"]
+    assert (english.lang, english.labels["subset"]) == ("en", "en")
+    # as in the packs that the shipped ears were trained on, so that a speaker is known again
+    assert (english.speaker, clips["common_voice/zh-CN1"].speaker) == ("cv-client000000", "cvclient000000")
+
+
+def test_thchs30(tmp_path: Path) -> None:
+    pytest.importorskip("opencc")
+    content: dict[str, bytes | str] = {}
+    for number, (name, split) in enumerate((("A11_0", "train"), ("C12_500", "dev"), ("D31_750", "test"))):
+        content[f"data_thchs30/data/{name}.wav"] = sound(1.5, seed=number)
+        content[f"data_thchs30/data/{name}.wav.trn"] = "绿 是 阳春\nlv4 shi4 yang2 chun1\nl v4\n"
+        content[f"data_thchs30/{split}/{name}.wav.trn"] = f"../data/{name}.wav.trn\n"
+    clips = made("thchs30", unpack(tmp_path / "in", content), tmp_path)
+    assert {name: clip.split for name, clip in clips.items()} == {
+        "thchs30/A11_0": "train",
+        "thchs30/C12_500": "dev",
+        "thchs30/D31_750": "test",
+    }
+    clip = clips["thchs30/D31_750"]
+    assert (clip.text, clip.pinyin, clip.speaker) == ("绿是阳春", "lv4 shi4 yang2 chun1", "thchs30-D31")
+    assert clip.source == "thchs30:data_thchs30/data/D31_750.wav"
+
+
+def test_a_copy_of_speech_to_intent_makes_the_pack_of_the_clone(tmp_path: Path) -> None:
+    names = [f"{n}.wav" for n in range(12)]
+    labels = {name: {"intent": "orderDrink", "slots": {"size": f" large {name}"}} for name in names}
+    content: dict[str, bytes | str] = {"data/label/label.json": json.dumps(labels)}
+    content |= {f"data/speech/clean/{name}": sound(seed=n) for n, name in enumerate([*names, "unlabelled.wav"])}
+    clone(tmp_path / "m", "Picovoice/speech-to-intent-benchmark", content)
+    clips = made("sti", unpack(tmp_path / "in", content), tmp_path)
+    folder, _ = make(MAKERS["sti"], tmp_path / "m", tmp_path / "cloned")
+    cloned = {clip.id: clip for clip in read_manifest(folder)}
+    assert {name: (c.split, c.speaker) for name, c in clips.items()} == {
+        name: (c.split, c.speaker) for name, c in cloned.items()
+    }
+    assert len(clips) == 12
+    assert clips["sti/3"].labels["slots"] == {"size": "large 3.wav"}
 
 
 def test_wrong_folders(tmp_path: Path) -> None:
@@ -76,3 +117,10 @@ def test_wrong_folders(tmp_path: Path) -> None:
     bad: dict[str, bytes | str] = {"x/test-clean/1/2/1-2.trans.txt": "1-2-0000 GONE\n"}
     with pytest.raises(UserError, match=r"1-2-0000\.flac cannot be read"):
         make_official(CORPORA["librispeech"], unpack(tmp_path / "in", bad), tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_an_empty_folder_is_no_corpus(name: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=f"does not look like {name}: it should hold"):
+        make_official(CORPORA[name], tmp_path / "empty", tmp_path / "out")

@@ -11,11 +11,13 @@ from pathlib import PurePosixPath
 from step_audio_mini.data.cache import to_float
 from step_audio_mini.data.makers.draft import Draft, Rules
 from step_audio_mini.data.makers.maker import Maker, Open
-from step_audio_mini.data.makers.repository import Repository
+from step_audio_mini.data.makers.repository import Repository, Tree
 from step_audio_mini.data.makers.speaker_clusters import clusters, fingerprint
 from step_audio_mini.data.makers.splits import Split, all_train, by_weight, of_speakers, seconds_by_speaker
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+LABELS = "data/label/label.json"
+"""Intent and slots of every coffee order."""
 WAKE_WORDS = {
     "athena/en": "athena",
     "amelia/en": "amelia",
@@ -36,8 +38,12 @@ def _by_speaker(draft: Draft) -> Split:
 
 
 def _fill_sti(draft: Draft, open_: Open) -> Split:
-    repository = open_("Picovoice/speech-to-intent-benchmark")
-    labels = json.loads(repository.text("data/label/label.json"))
+    return fill_orders(draft, open_("Picovoice/speech-to-intent-benchmark"))
+
+
+def fill_orders(draft: Draft, repository: Tree) -> Split:
+    """Add Picovoice's coffee orders, of a clone or of a folder with the same files."""
+    labels = json.loads(repository.text(LABELS))
     for path in repository.under("data/speech/clean", ".wav"):
         name = PurePosixPath(path).name
         if name not in labels:

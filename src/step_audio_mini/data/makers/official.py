@@ -1,4 +1,4 @@
-"""Packs from corpora as their owners hand them out: LibriSpeech, AISHELL-1 and -3, Common Voice."""
+"""Packs from corpora as their owners hand them out, in their own layouts and with their own splits."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from step_audio_mini.data.makers import chinese_text
+from step_audio_mini.data.makers.commands import LABELS, fill_orders
 from step_audio_mini.data.makers.draft import Draft, Rules
 from step_audio_mini.data.makers.maker import write_pack
 from step_audio_mini.data.makers.repository import Folder
-from step_audio_mini.data.makers.splits import Split
+from step_audio_mini.data.makers.splits import Row, Split
 from step_audio_mini.errors import UserError
 
 MANDARIN = Rules(seconds=(0.3, 30), min_peak=0.01, min_range=6, characters=(1, 9))
@@ -26,8 +27,8 @@ class Corpus:
     licence: str
     looks_like: str
     """What its folder holds, for the message when it does not."""
-    fill: Callable[[Draft, Folder], None]
-    """Adds the clips; each row's `official_split` is its split."""
+    fill: Callable[[Draft, Folder], Split]
+    """Adds the clips and says how they are split; a row may tell the `subset` that its corpus reports on its own."""
     rules: Rules
 
 
@@ -35,15 +36,19 @@ def make_official(corpus: Corpus, folder: Path, out: Path, kbps: float = 0.0) ->
     """Make the pack `out/<name>` from an unpacked corpus; its official splits are kept."""
 
     def fill(draft: Draft) -> Split:
-        corpus.fill(draft, Folder(folder, corpus.name))
+        split = corpus.fill(draft, Folder(folder, corpus.name))
         if not draft.rows:
             raise UserError(f"{folder} does not look like {corpus.name}: it should hold {corpus.looks_like}")
-        return lambda row: str(row["official_split"])
+        return split
 
     return write_pack(corpus.name, corpus.licence, corpus.rules, fill, out, kbps=kbps)
 
 
-def _fill_librispeech(draft: Draft, folder: Folder) -> None:
+def _official(row: Row) -> str:
+    return str(row["official_split"])
+
+
+def _fill_librispeech(draft: Draft, folder: Folder) -> Split:
     gender: dict[str, str] = {}
     for table in folder.find("**/SPEAKERS.TXT"):
         rows = (line.split("|") for line in folder.text(table).splitlines() if not line.startswith(";"))
@@ -53,13 +58,15 @@ def _fill_librispeech(draft: Draft, folder: Folder) -> None:
         reader, chapter, subset = place.parts[-2], place.parts[-1], place.parts[-3] if len(place.parts) > 2 else ""
         for line in folder.text(transcript).splitlines():
             utterance, _, text = line.partition(" ")
-            labels = {"gender": gender.get(reader), "book_chapter": chapter, "official_split": subset.split("-")[0]}
+            labels = {"gender": gender.get(reader), "book_chapter": chapter}
+            labels |= {"subset": subset, "official_split": subset.split("-")[0]}
             path = f"{place}/{utterance}.flac"
             clip = f"librispeech/{utterance}"
             draft.add(folder, path, clip, text=text.lower(), speaker=f"libri-{reader}", lang="en", **labels)
+    return _official
 
 
-def _fill_aishell1(draft: Draft, folder: Folder) -> None:
+def _fill_aishell1(draft: Draft, folder: Folder) -> Split:
     said: dict[str, str] = {}
     for table in folder.find("**/aishell_transcript_v0.8.txt"):
         for line in folder.text(table).splitlines():
@@ -69,9 +76,10 @@ def _fill_aishell1(draft: Draft, folder: Folder) -> None:
         place = PurePosixPath(path)
         if place.stem in said:
             _add_mandarin(draft, folder, path, said[place.stem], place.parts[-2], place.parts[-3])
+    return _official
 
 
-def _fill_aishell3(draft: Draft, folder: Folder) -> None:
+def _fill_aishell3(draft: Draft, folder: Folder) -> Split:
     for table in folder.find("**/content.txt"):
         place = PurePosixPath(table).parent
         for line in folder.text(table).splitlines():
@@ -79,6 +87,25 @@ def _fill_aishell3(draft: Draft, folder: Folder) -> None:
             speaker = name[:7]  # SSB0005 of SSB00050001.wav
             text = "".join(rest.split()[::2])  # characters and their pinyin in turn
             _add_mandarin(draft, folder, f"{place}/wav/{speaker}/{name}", text, speaker, place.name)
+    return _official
+
+
+def _fill_thchs30(draft: Draft, folder: Folder) -> Split:
+    for split in ("train", "dev", "test"):
+        for listed in folder.find(f"**/{split}/*.wav.trn"):
+            # the folders of the splits hold links, or the names of links: sounds and texts are all in data/
+            place = PurePosixPath(listed)
+            sound = place.parent.parent / "data" / place.name.removesuffix(".trn")
+            characters, *_ = [*folder.text(f"{sound}.trn").splitlines(), ""]
+            speaker = f"thchs30-{sound.name.partition('_')[0]}"
+            _add_mandarin(draft, folder, str(sound), "".join(characters.split()), speaker, split)
+    return _official
+
+
+def _fill_sti(draft: Draft, folder: Folder) -> Split:
+    if not folder.find(LABELS):
+        return _official
+    return fill_orders(draft, folder)  # it names no splits: those of the pack that is made from a clone
 
 
 def _add_mandarin(draft: Draft, folder: Folder, path: str, raw: str, speaker: str, split: str) -> None:
@@ -88,7 +115,7 @@ def _add_mandarin(draft: Draft, folder: Folder, path: str, raw: str, speaker: st
     draft.add(folder, path, clip, speaker=speaker, lang="zh", official_split=split, **said)
 
 
-def _fill_common_voice(draft: Draft, folder: Folder) -> None:
+def _fill_common_voice(draft: Draft, folder: Folder) -> Split:
     for split in ("train", "dev", "test"):
         for table in folder.find(f"**/{split}.tsv"):
             place = PurePosixPath(table).parent
@@ -99,17 +126,18 @@ def _fill_common_voice(draft: Draft, folder: Folder) -> None:
                 if language == "zh":
                     text, punctuated = chinese_text.normalise(row["sentence"])
                     said = {"text": text, "text_punct": punctuated, "pinyin": chinese_text.pinyin(punctuated)}
-                labels = {name: row.get(name) for name in ("age", "gender")} | {"locale": place.name}
+                labels = {name: row.get(name) for name in ("age", "gender")} | {"subset": place.name}
                 draft.add(
                     folder,
                     f"{place}/clips/{row['path']}",
                     f"common_voice/{row['path'].rsplit('.', 1)[0]}",
-                    speaker=f"cv{row['client_id'][:12]}",
+                    speaker=f"{'cv' if language == 'zh' else 'cv-'}{row['client_id'][:12]}",
                     lang=language,
                     official_split=split,
                     **said,
                     **labels,
                 )
+    return _official
 
 
 CORPORA = {
@@ -136,6 +164,14 @@ CORPORA = {
             _fill_aishell3,
             Rules(rate=24_000, seconds=(0.3, 30), min_peak=0.01, min_range=6, characters=(1, 9)),
         ),
+        Corpus(
+            "thchs30",
+            "Apache-2.0 (THCHS-30)",
+            "data/*.wav and *.wav.trn, and their names in train, dev and test",
+            _fill_thchs30,
+            MANDARIN,
+        ),
+        Corpus("sti", "Apache-2.0 (LICENSE)", f"{LABELS} and data/speech/clean/*.wav", _fill_sti, Rules()),
         Corpus(
             "common_voice",
             "CC0-1.0 (Common Voice)",

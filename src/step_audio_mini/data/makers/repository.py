@@ -20,6 +20,16 @@ class Files(Protocol):
         """How a manifest names a file."""
 
 
+class Tree(Files, Protocol):
+    """Files that can also be listed."""
+
+    def text(self, path: str) -> str:
+        """Content of a UTF-8 file."""
+
+    def under(self, folder: str, *endings: str) -> list[str]:
+        """Paths below a folder (without a slash at its end), with one of the endings where some are given."""
+
+
 class Folder:
     """A corpus as its owners hand it out, unpacked: its files by their path below the folder."""
 
@@ -31,6 +41,10 @@ class Folder:
     def find(self, pattern: str) -> list[str]:
         """Paths that match a pattern, sorted."""
         return sorted(path.relative_to(self._folder).as_posix() for path in self._folder.glob(pattern))
+
+    def under(self, folder: str, *endings: str) -> list[str]:
+        """Paths below a folder (without a slash at its end), with one of the endings where some are given."""
+        return [path for path in self.find(f"{folder}/**/*") if not endings or path.lower().endswith(endings)]
 
     def read(self, path: str) -> bytes:
         """Content of a file; UserError where it is not there."""
