@@ -23,6 +23,7 @@ from step_audio_mini.train.recipes.ears import (  # noqa: E402
     JUDGED_VOICE,
     EarsRecipe,
     Stage,
+    disagreement,
     edits,
     greedy,
     labelled,
@@ -101,6 +102,33 @@ def test_loss_and_dev_error_are_finite(cache: Cache) -> None:
     loss, told = recipe.loss(model, recipe.batch(0))
     assert torch.isfinite(loss) and told["ctc"] > 0
     assert set(recipe.evaluate(model.eval())) == {"error", "error_kathleen"}
+
+
+def test_two_views_of_a_clip_agree_only_where_nothing_is_masked(cache: Cache) -> None:
+    for strength, alike in ((0.0, True), (1.0, False)):
+        recipe = EarsRecipe(cache, LEXICON, Stage(("kathleen",), 800, strength, 1, 0.5), consistency=0.2, size=64)
+        batch = recipe.batch(1)
+        half = len(batch.ids) // 2
+        assert batch.ids[:half] == batch.ids[half:]
+        assert torch.equal(batch.frames[:half], batch.frames[half:]) == alike
+        model = recipe.build().eval()
+        loss, told = recipe.loss(model, batch)
+        assert (told["apart"] < 1e-5) == alike
+        plain, _ = EarsRecipe(cache, LEXICON, recipe.stage, size=64).loss(model, batch)
+        assert float((loss - plain).detach()) == pytest.approx(0.2 * told["apart"], abs=1e-4)
+
+
+def test_disagreement_counts_no_padding() -> None:
+    logits = torch.randn(4, 6, 5)
+    counts = torch.tensor([6, 3, 6, 3])
+    padded = logits.clone()
+    padded[1, 3:], padded[3, 3:] = 9.0, torch.randn(3, 5)
+    assert torch.allclose(disagreement(logits, counts), disagreement(padded, counts))
+    swapped = logits.roll(2, 0)
+    assert torch.allclose(disagreement(logits, counts), disagreement(swapped, counts))
+    one, other = logits[:2].log_softmax(-1), logits[2:].log_softmax(-1)
+    mutual = (one.exp() * (one - other) + other.exp() * (other - one)).sum(-1)
+    assert torch.allclose(disagreement(logits, torch.tensor([6, 6, 6, 6])), mutual.sum(), atol=1e-4)
 
 
 @pytest.mark.slow

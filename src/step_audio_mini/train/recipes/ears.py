@@ -115,11 +115,15 @@ class EarsRecipe:
         stage: Stage,
         *,
         letters: LetterToSound | None = None,
+        consistency: float = 0.0,
         size: int = 192,
         seed: int = 1,
     ) -> None:
-        """`letters` guess how words that the lexicon lacks are spoken; dev clips with such words are left out."""
-        self.cache, self.stage, self.size, self.seed = cache, stage, size, seed
+        """`letters` guess how words that the lexicon lacks are spoken; dev clips with such words are left out.
+
+        With a weight of `consistency` every clip is shown twice, masked differently.
+        """
+        self.cache, self.stage, self.consistency, self.size, self.seed = cache, stage, consistency, size, seed
         spoken = lexicon.merged(Lexicon({}, letters)) if letters else lexicon
         self.clips = [item for item in labelled(cache, spoken, "train") if item.clip.pack in stage.packs]
         if not self.clips:
@@ -127,9 +131,8 @@ class EarsRecipe:
         self.dev = labelled(cache, lexicon, "dev")
         lengths = [frame_count(cache.length(item.clip)) for item in self.clips]
         packs = [item.clip.pack for item in self.clips]
-        self.buckets = Buckets(
-            lengths, packs, stage.batch_frames, longest=LONGEST_FRAMES, temperature=stage.temperature, seed=seed
-        )
+        budget = stage.batch_frames // (2 if consistency else 1)
+        self.buckets = Buckets(lengths, packs, budget, longest=LONGEST_FRAMES, temperature=stage.temperature, seed=seed)
         self.augment = Augmenter(*added_sounds(cache))
 
     def build(self) -> nn.Module:
@@ -141,23 +144,33 @@ class EarsRecipe:
         rng = np.random.default_rng((self.seed, step))
         strength = self.stage.strength * min(1.0, step / max(1, self.stage.ramp))
         picked = [self.clips[i] for i in self.buckets.batch(step)]
-        return collate([(item, self._frames(item.clip, rng, strength)) for item in picked], int(rng.choice(CHUNKS)))
+        heard = [(item, self._frames(item.clip, rng, strength)) for item in picked]
+        views = [
+            (item, spec_augment(frames, rng, strength))
+            for _ in range(2 if self.consistency else 1)
+            for item, frames in heard
+        ]
+        return collate(views, int(rng.choice(CHUNKS)))
 
     def _frames(self, clip: Clip, rng: np.random.Generator, strength: float) -> NDArray[np.float32]:
         samples = to_float(self.cache.samples(clip))
         if strength == 0:
             return log_mel(samples)
-        frames = warp_mel(log_mel(self.augment(samples, rng, strength)), 1 + 0.1 * strength * rng.uniform(-1, 1))
-        return spec_augment(frames, rng, strength)
+        return warp_mel(log_mel(self.augment(samples, rng, strength)), 1 + 0.1 * strength * rng.uniform(-1, 1))
 
     def loss(self, model: nn.Module, batch: EarsBatch) -> tuple[Tensor, dict[str, float]]:
-        """Nats a target unit: CTC of the head and, weighted, of the middle head."""
+        """Nats a target unit: CTC of the head and, weighted, of the middle head and of what two views disagree in."""
         logits, middle, _ = model(batch.frames, batch.chunk)
         total = batch.target_counts.sum()
         final = ctc(logits, batch) / total
         half = ctc(middle, batch) / total
         blank = float((logits.detach().argmax(-1) == 0).float().mean())
-        return final + MIDDLE_WEIGHT * half, {"ctc": float(final.detach()), "blank": blank}
+        told = {"ctc": float(final.detach()), "blank": blank}
+        loss = final + MIDDLE_WEIGHT * half
+        if self.consistency:
+            apart = disagreement(logits, batch.frame_counts) / total
+            loss, told["apart"] = loss + self.consistency * apart, float(apart.detach())
+        return loss, told
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Greedy unit error at 320 ms chunks: mean over packs first, then each pack of the dev split."""
@@ -193,6 +206,17 @@ def ctc(logits: Tensor, batch: EarsBatch) -> Tensor:
     return nn.functional.ctc_loss(
         posteriors, batch.targets, batch.frame_counts, batch.target_counts, reduction="sum", zero_infinity=True
     )
+
+
+def disagreement(logits: Tensor, frame_counts: Tensor) -> Tensor:
+    """Summed divergence of the posteriors of two views, each the other's fixed target. logits (2 B, T, V).
+
+    Consistency-regularised CTC (Yao et al., 2024).
+    """
+    posteriors = logits.float().log_softmax(-1)
+    here = torch.arange(logits.shape[1], device=logits.device)[None, :] < frame_counts[:, None]
+    other = posteriors.detach().roll(len(posteriors) // 2, 0)  # views lie in halves of the batch
+    return nn.functional.kl_div(posteriors[here], other[here], reduction="sum", log_target=True)
 
 
 def greedy(model: nn.Module, frames: NDArray[np.float32], chunk: int = 8) -> list[int]:
@@ -234,6 +258,8 @@ class Options:
     """`clean` first (some 1,300 steps), then `all`, started from it."""
     size: int = 192
     """Width of the encoder, a multiple of 64: the one dial."""
+    consistency: float = 0.0
+    """Weight of consistency-regularised CTC (0.2 in the paper): half as many clips a step, each in two views."""
     lexicon: str = ""
     """English pronunciations, a file of word TAB phones."""
     letters: str = ""
@@ -248,4 +274,5 @@ def make(data: Path, options: Options) -> EarsRecipe:
     cache = Cache.open(data)
     lexicon = Lexicon.load(Path(options.lexicon))
     letters = LetterToSound.load(Path(options.letters)) if options.letters else None
-    return EarsRecipe(cache, lexicon, stage_of(options.stage, cache), letters=letters, size=options.size)
+    stage = stage_of(options.stage, cache)
+    return EarsRecipe(cache, lexicon, stage, letters=letters, consistency=options.consistency, size=options.size)
