@@ -6,7 +6,7 @@ import pytest
 
 from step_audio_mini.errors import UserError
 from step_audio_mini.evaluate.intervals import Figure
-from step_audio_mini.evaluate.report import report
+from step_audio_mini.evaluate.report import read_all, report
 from step_audio_mini.evaluate.results import Results, row
 
 pytestmark = pytest.mark.unit
@@ -39,8 +39,9 @@ def test_written_and_read_again(tmp_path: Path) -> None:
 def test_report_has_a_command_and_an_interval_in_every_row(tmp_path: Path) -> None:
     for part in ("mind", "ears", "talk"):
         results(part).write(tmp_path / f"{part}.json")
-    text = report(tmp_path)
-    assert text == report(tmp_path)
+    text = report(read_all(tmp_path), tmp_path, "results")
+    assert text == report(read_all(tmp_path), tmp_path, "results")
+    assert "![" not in text
     assert text.index("## talk") < text.index("## ears") < text.index("## mind")
     rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| measure")]
     assert len(rows) == 6
@@ -49,10 +50,16 @@ def test_report_has_a_command_and_an_interval_in_every_row(tmp_path: Path) -> No
     assert "two clips dropped" in text
 
 
+def test_report_shows_the_pictures_there_are(tmp_path: Path) -> None:
+    results("ears").write(tmp_path / "ears.json")
+    (tmp_path / "ears.svg").write_text("<svg/>")
+    assert "](../pictures/ears.svg)\n\n| measure" in report(read_all(tmp_path), tmp_path, "../pictures")
+
+
 def test_wrong_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no results"):
-        report(tmp_path)
+        read_all(tmp_path)
     for content in ("{", "{}", '{"part": "x", "command": "y", "facts": {}, "rows": [{"n": 1}]}'):
         (tmp_path / "bad.json").write_text(content)
         with pytest.raises(UserError, match=r"bad\.json"):
-            report(tmp_path)
+            read_all(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,6 +46,27 @@ def ears(
     test = EarsTest(Cache.open(cache), lexicon_of(opened), most, most_peer, trained_speakers(opened))
     command = "ears --cache DIR" + _option("--most", most, 1000) + _option("--most-peer", most_peer, 40)
     _run(command, weights, out, as_json, lambda tell: measure(test, OurEars(opened), PocketSphinx(), tell))
+
+
+@app.command()
+def speaker(
+    cache: CacheOption, out: OutOption = None, weights: WeightsOption = BUILT_IN, as_json: JsonOption = False
+) -> None:
+    """Gender, age band and language of strangers, and who is the same person; clean and in noise."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.errors import UserError
+    from step_audio_mini.evaluate.conditions import World
+    from step_audio_mini.evaluate.speaker import SpeakerTest, measure
+    from step_audio_mini.evaluate.trained import trained_speakers
+    from step_audio_mini.listen.speaker_attributes import PART, SpeakerModel
+    from step_audio_mini.runtime.manifest import Weights
+
+    opened, sound = Weights.open(weights), Cache.open(cache)
+    model = SpeakerModel.open(opened)
+    if model is None:
+        raise UserError(f"weights at {opened.folder} have no part '{PART}'; make it with `step-audio export {PART}`")
+    test = SpeakerTest(sound, model, World.of(sound), trained_speakers(opened, PART))
+    _run("speaker --cache DIR", weights, out, as_json, lambda tell: measure(test, tell))
 
 
 @app.command()
@@ -150,11 +172,15 @@ def report(
     results: Annotated[Path, typer.Argument(help="folder of result files")] = Path("docs/results"),
     out: Annotated[Path, typer.Option(help="where the tables go")] = Path("docs/results.md"),
 ) -> None:
-    """Write docs/results.md from the result files; no number in it is typed by hand."""
+    """Write docs/results.md and its pictures from the result files; no number in it is typed by hand."""
     from step_audio_mini.errors import UserError
+    from step_audio_mini.evaluate.pictures import draw
+    from step_audio_mini.evaluate.report import read_all
     from step_audio_mini.evaluate.report import report as tables
 
-    text = tables(results)
+    found = read_all(results)
+    draw(found, results)
+    text = tables(found, results, os.path.relpath(results, out.parent))
     beside = out.with_name(out.name + ".part")
     try:
         beside.write_text(text, encoding="utf-8")

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from step_audio_mini.errors import UserError
+from step_audio_mini.evaluate.pictures import PICTURES
 from step_audio_mini.evaluate.results import Results, Row
 
-PARTS = ("talk", "ears", "mind", "voice", "bench")
+PARTS = ("talk", "ears", "robust", "rejection", "mind", "voice", "bench")
 """Order of the sections."""
 HEAD = """# Results
 
@@ -20,23 +21,33 @@ what is named), and the command that prints it. `DIR` stands for the folder that
 COLUMNS = "| measure | data | system | n | value | 95 % interval | command |\n|---|---|---|--:|--:|---|---|\n"
 
 
-def report(folder: Path) -> str:
-    """Markdown of all `*.json` result files of a folder; the same files give the same text."""
+def report(results: Iterable[Results], pictures: Path, linked: str) -> str:
+    """Markdown of results, with the pictures in a folder that is `linked` so; the same files give the same text."""
+    known = {part: place for place, part in enumerate(PARTS)}
+    ordered = sorted(results, key=lambda one: (known.get(one.part, len(PARTS)), one.command))
+    return HEAD + "".join(_section(one, pictures, linked) for one in ordered)
+
+
+def read_all(folder: Path) -> list[Results]:
+    """All `*.json` result files of a folder."""
     results = [Results.read(path) for path in sorted(folder.glob("*.json"))]
     if not results:
         raise UserError(
             f"{folder} holds no results; make some with `step-audio evaluate ears --out {folder}/ears.json`"
         )
-    known = {part: place for place, part in enumerate(PARTS)}
-    results.sort(key=lambda one: (known.get(one.part, len(PARTS)), one.command))
-    return HEAD + "".join(_section(one) for one in results)
+    return results
 
 
-def _section(results: Results) -> str:
+def _section(results: Results, pictures: Path, linked: str) -> str:
     facts = "; ".join(f"{name}: {value}" for name, value in results.facts.items())
     lines = [_line(row, results.command) for row in results.rows]
     notes = _notes(results.rows)
-    return f"\n## {results.part}\n\n{facts}\n\n{COLUMNS}{''.join(lines)}{notes}"
+    shown = "".join(
+        f"![{picture.caption}]({linked}/{picture.file})\n\n"
+        for picture in PICTURES
+        if picture.part == results.part and (pictures / picture.file).is_file()
+    )
+    return f"\n## {results.part}\n\n{facts}\n\n{shown}{COLUMNS}{''.join(lines)}{notes}"
 
 
 def _line(row: Row, command: str) -> str:
