@@ -12,6 +12,7 @@ from step_audio_mini.types import AudioChunk, Decision, Hearing, Hypothesis, Lan
 
 if TYPE_CHECKING:
     from step_audio_mini.listen.recogniser import Recogniser, WordModel
+    from step_audio_mini.listen.speaker_attributes import SpeakerModel
     from step_audio_mini.runtime.manifest import Weights
     from step_audio_mini.runtime.session import Graph
     from step_audio_mini.speak.speaker import Speaker
@@ -103,7 +104,7 @@ class TrainedRooms:
         if key not in self._recognisers:
             self._recognisers.clear()  # before the next is made: each takes some 80 MB, and half a second to make again
             self._recognisers[key] = self._recogniser(_names(pack), language)
-        return Stream(self._recognisers[key])
+        return Stream(self._recognisers[key], self._speaker_model)
 
     def _recogniser(self, packs: tuple[str, ...], language: LanguageChoice) -> Recogniser:
         from step_audio_mini.listen.context import default_cache
@@ -127,6 +128,12 @@ class TrainedRooms:
         from step_audio_mini.runtime.session import Graph
 
         return Graph(self._weights.read("ears"), "ears"), WordModel.load(self._weights)
+
+    @cached_property
+    def _speaker_model(self) -> SpeakerModel | None:
+        from step_audio_mini.listen.speaker_attributes import SpeakerModel
+
+        return SpeakerModel.open(self._weights)
 
     def mind(self, pack: Packs) -> Mind:
         """The mind with packs; all minds share the network and what the tools remember."""

@@ -75,6 +75,13 @@ class Attributes:
     """Units (phones, initials, finals) a second of speech."""
     pitch_hz: float | None
     """Median F0 of voiced frames; None where nothing was voiced."""
+    language: Language | None = None
+    """By the sound of the voice, whatever the words; None where unsure, like the two below."""
+    gender: Literal["female", "male"] | None = None
+    age: Literal["adult", "child"] | None = None
+    """Child: up to about 12 years."""
+    confidence: Mapping[str, float] = field(default_factory=dict)
+    """Name of an attribute to the chance that it is right (numbers: near enough); not of what was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def test_talk_prints_the_documented_keys(run: Run, rooms: FakeRooms, question: P
     ]  # fmt: skip
     assert content["transcript"] == "turn on the light"
     assert set(content["words"][0]) == WORD
-    assert set(content["attributes"]) == {"snr_db", "rate", "pitch_hz"}
+    assert set(content["attributes"]) == {"snr_db", "rate", "pitch_hz", "confidence"}
     assert content["state"] == {"intent": "HassTurnOn", "slots": {"name": "light"}}
     assert content["tool_calls"] == [
         {"name": "HassTurnOn", "arguments": {"name": "light"}, "result": {"state": "on", "turn": 1}}

@@ -82,6 +82,15 @@ def vocoder(data: DataOption, run: RunOption, weights: FolderOption, settings: S
 
 
 @app.command()
+def speaker(data: DataOption, run: RunOption, weights: FolderOption, settings: SetOption = None) -> None:
+    """The network that tells of the speaker."""
+    from step_audio_mini.train.export_speaker import export_speaker
+
+    recipe = _recipe("speaker", data, settings)
+    _tell(export_speaker(recipe, run, weights, _command("speaker", settings)), "speaker")
+
+
+@app.command()
 def words(
     texts: Annotated[Path, typer.Option(help="Folder of the text packs.")],
     weights: FolderOption,

@@ -30,7 +30,7 @@ def listen(
     """Write down what is said in a recording.
 
     JSON keys: transcript, language, confidence, words (w, start, end, p), nbest (transcript, score, words),
-    attributes (snr_db, rate, pitch_hz).
+    attributes (snr_db, rate, pitch_hz, language, gender, age, confidence of each).
     """
     from step_audio_mini.model import StepAudio2Mini
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from step_audio_mini.types import AudioChunk, Decision, Hearing, Hypothesis, ToolCall, Turn
+from step_audio_mini.types import Attributes, AudioChunk, Decision, Hearing, Hypothesis, ToolCall, Turn
 
 Json = dict[str, Any]
 
@@ -22,16 +22,23 @@ def turn_json(turn: Turn, path: Path) -> Json:
 
 def hearing_json(hearing: Hearing) -> Json:
     """What was heard; the keys of `step-audio listen --json`."""
-    best, a = hearing.best, hearing.attributes
-    pitch = None if a.pitch_hz is None else round(a.pitch_hz, 1)
+    best = hearing.best
     return {
         "transcript": best.text,
         "language": best.language,
         "confidence": round(best.confidence, 3),
         "words": _words(best),
         "nbest": [{"transcript": h.text, "score": round(h.score, 2), "words": _words(h)} for h in hearing.nbest],
-        "attributes": {"snr_db": round(a.snr_db, 1), "rate": round(a.rate, 1), "pitch_hz": pitch},
+        "attributes": attributes_json(hearing.attributes),
     }
+
+
+def attributes_json(attributes: Attributes) -> Json:
+    """What was measured of the voice; what the weights cannot tell (no part `speaker`) is absent, the unsure null."""
+    pitch = None if attributes.pitch_hz is None else round(attributes.pitch_hz, 1)
+    told: Json = {"snr_db": round(attributes.snr_db, 1), "rate": round(attributes.rate, 1), "pitch_hz": pitch}
+    told |= {name: getattr(attributes, name) for name in ("language", "gender", "age") if name in attributes.confidence}
+    return told | {"confidence": {name: round(chance, 3) for name, chance in attributes.confidence.items()}}
 
 
 def decision_json(decision: Decision) -> Json:

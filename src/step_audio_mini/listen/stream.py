@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from step_audio_mini.audio.features import HOP, MELS, WINDOW, MelStream
-from step_audio_mini.audio.level import pitch_hz, snr_db
 from step_audio_mini.listen.alignment import FRAME_SECONDS, word_shares, words_of
 from step_audio_mini.listen.endpoint import Endpoint
 from step_audio_mini.listen.recogniser import Recogniser
+from step_audio_mini.listen.speaker_attributes import SpeakerModel, attributes
 from step_audio_mini.runtime import state
-from step_audio_mini.types import SAMPLE_RATE, Attributes, Frames, Hearing, Hypothesis, Samples, Vectors
+from step_audio_mini.types import SAMPLE_RATE, Frames, Hearing, Hypothesis, Samples, Vectors
 
 STRIDE = 4
 """Feature frames an encoder frame."""
@@ -26,8 +26,9 @@ FLUSH_SECONDS = 0.4
 class Stream:
     """One turn. Any cut of the same samples gives the same result; `finish` once, then no more `accept`."""
 
-    def __init__(self, recogniser: Recogniser) -> None:
-        self._recogniser = recogniser
+    def __init__(self, recogniser: Recogniser, speaker: SpeakerModel | None = None) -> None:
+        """Without a `speaker` model the attributes are those that need none."""
+        self._recogniser, self._speaker = recogniser, speaker
         self._mels = MelStream()
         self._pending: Frames = np.zeros((0, MELS), np.float32)
         self._state = state.init(recogniser.network)
@@ -69,15 +70,13 @@ class Stream:
         samples = np.concatenate([*self._samples, np.zeros(0, np.float32)])
         self._flush()
         if not self._log_probs:
-            return Hearing((), self._attributes(samples, 0, 0), self._no_vectors())
+            return Hearing((), attributes(samples, 0.0, 0.0, self._speaker), self._no_vectors())
         log_probs, vectors = np.concatenate(self._log_probs), np.concatenate(self._vectors)
         peaks = unit_peaks(log_probs)
-        length = int(peaks[-1] - peaks[0] + 1) if len(peaks) else 0
-        return Hearing(
-            self._readings(log_probs) if len(peaks) else (),
-            self._attributes(samples, len(peaks), length),
-            vectors[peaks],
-        )
+        readings = self._readings(log_probs) if len(peaks) else ()
+        rate = len(peaks) / ((peaks[-1] - peaks[0] + 1) * FRAME_SECONDS) if len(peaks) else 0.0
+        sure = readings[0].confidence if readings else 0.0
+        return Hearing(readings, attributes(samples, float(rate), sure, self._speaker), vectors[peaks])
 
     def _readings(self, log_probs: NDArray[np.float32]) -> tuple[Hypothesis, ...]:
         tuning, vocabulary = self._recogniser.tuning, self._recogniser.vocabulary
@@ -91,10 +90,6 @@ class Stream:
             if path.words
         )
         return readings if readings[0].confidence >= tuning.least_confidence else ()
-
-    def _attributes(self, samples: Samples, units: int, frames: int) -> Attributes:
-        rate = units / (frames * FRAME_SECONDS) if frames else 0.0
-        return Attributes(snr_db(samples), rate, pitch_hz(samples))
 
     def _flush(self) -> None:
         """Silence after the last sample, up to whole chunks."""

@@ -19,6 +19,7 @@ RECIPES = {
     "join": "the mind again, over what the ears really give",
     "voice": "phones to mel, F0 and energy",
     "vocoder": "mel and F0 to samples",
+    "speaker": "speech to who speaks: embedding, gender, age band, language",
 }
 """Name of each recipe (a module of `train/recipes`) and what it trains."""
 
