@@ -27,6 +27,7 @@ def every_part() -> list[Results]:
     compared = "word error, clips of the comparison"
     ears = [figure("word error", "libri_mini"), figure(compared, "libri_mini"), figure("character error", "cv_zh")]
     ears += [figure(compared, "libri_mini", "pocketsphinx"), figure("word error, speakers trained on", "kathleen")]
+    ears += [figure("TH heard as S", "all English packs"), figure("ing heard as in", "all Mandarin packs")]
     robust = [figure(f"all slots right, {way}, {condition}") for way in WAYS for condition in CONDITIONS]
     robust += [figure(f"phone error, greedy, {condition}", "libri_mini") for condition in CONDITIONS]
     points = [
@@ -55,9 +56,10 @@ def test_pictures_are_small_and_the_same_every_time(tmp_path: Path) -> None:
 
 def test_pictures_show_what_was_measured(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    ears, robust, rejection = draw(every_part(), tmp_path)
+    ears, confusions, robust, rejection = draw(every_part(), tmp_path)
     assert words_in(ears) >= {"libri_mini", "cv_zh", "pocketsphinx, clips of the comparison"}
     assert "kathleen" not in words_in(ears)  # the ears know her
+    assert words_in(confusions) >= {"TH heard as S", "ing heard as in"}
     assert words_in(robust) >= {*CONDITIONS, *WAYS}
     assert words_in(rejection) >= {*SCORES, "as shipped, cv_en"}
 

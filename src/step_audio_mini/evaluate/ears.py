@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from step_audio_mini.audio.features import HOP, WINDOW, log_mel
 from step_audio_mini.data.cache import Cache, to_float
 from step_audio_mini.data.packs import Clip
+from step_audio_mini.evaluate.confusions import confusion_rows
 from step_audio_mini.evaluate.intervals import Count, rate
 from step_audio_mini.evaluate.measures import ErrorCount, character_errors, phone_errors, syllable_errors, word_errors
 from step_audio_mini.evaluate.results import Row, row
@@ -167,10 +168,13 @@ def subset(clip: Clip) -> str:
 def measure(test: EarsTest, ears: Ears, peer: Peer | None, tell: Callable[[str], None]) -> list[Row]:
     """All rows; `tell` hears the name of each pack."""
     rows: list[Row] = []
+    strangers: dict[str, list[tuple[Clip, Sequence[str]]]] = {"en": [], "zh": []}
     for pack, language in sorted(test.packs.items()):
         tell(pack)
         clips = test.clips(pack, test.most)
         heard = {clip.id: ears.hear(to_float(test.cache.samples(clip))) for clip in clips}
+        unknown = (clip for clip in clips if clip.speaker not in test.trained_speakers)
+        strangers[language] += [(clip, heard[clip.id].units) for clip in unknown]
         for mark, group in by_acquaintance(clips, test.trained_speakers).items():
             rows += marked(_greedy_rows(test, pack, language, group, heard), mark)
             rows += marked(_word_rows(pack, language, group, heard), mark)
@@ -178,6 +182,8 @@ def measure(test: EarsTest, ears: Ears, peer: Peer | None, tell: Callable[[str],
             compared = [clip for clip in test.clips(pack, test.most_peer) if clip.id in heard]
             for mark, group in by_acquaintance(compared, test.trained_speakers).items():
                 rows += marked(_peer_rows(test, pack, peer, group, heard), mark)
+    for language, name in (("en", "all English packs"), ("zh", "all Mandarin packs")):
+        rows += confusion_rows(strangers[language], test.lexicon, name)
     return rows
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from step_audio_mini.errors import UserError
 from step_audio_mini.evaluate.conditions import CONDITIONS, NOISY
+from step_audio_mini.evaluate.confusions import JOINT
 from step_audio_mini.evaluate.rejection import LEVELS, SCORES
 from step_audio_mini.evaluate.results import Results, Row
 from step_audio_mini.evaluate.robust import WAYS
@@ -136,8 +137,22 @@ def draw_rejection(figure: Any, rows: Rows) -> bool:
     return True
 
 
+def draw_confusions(figure: Any, rows: Rows) -> bool:
+    """Which sounds are taken for which others."""
+    panels = [[row for row in rows if JOINT in row.measure and place in row.data] for place in ("English", "Mandarin")]
+    panels = [one for one in panels if one]
+    for place, one in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), place + 1, xlabel=f"{one[0].data}: % of the times it was said")
+        axes.barh(range(len(one)), [row.value for row in one], xerr=_bars(one), capsize=2, color="C0", alpha=0.7)
+        axes.set_yticks(range(len(one)), [row.measure for row in one])
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+    return bool(panels)
+
+
 PICTURES = (
     Picture("ears.svg", "ears", "Errors on the test clips of every pack with 95 % intervals", draw_ears),
+    Picture("confusions.svg", "ears", "The commonest confusions of sounds with 95 % intervals", draw_confusions),
     Picture("robust.svg", "robust", "What noise, rooms, lines and codecs cost, with 95 % intervals", draw_robust),
     Picture("rejection.svg", "rejection", "What rejecting talk that asks for nothing costs", draw_rejection),
 )
