@@ -58,6 +58,7 @@ def test_a_good_pack_is_read(tmp_path: Path) -> None:
         ("[a] {fruit}", "[a {fruit}", 19, "intents.Buy.sentences.en.0"),
         ("[a] {fruit}", "<nothing> {fruit}", 19, "intents.Buy.sentences.en.0"),
         ("Bought a [fruit].", "Bought a [friut].", 21, "intents.Buy.replies.done.en.0"),
+        ("    replies:\n", "    also: {en: [a fruit, '{size}']}\n    replies:\n", 20, "intents.Buy.also.en.1"),
         ("kind: list", "kind: lists", 6, "types.fruit.kind"),
         ("licence: CC0-1.0\n", "", 1, "licence"),
         ("Buy: {}", "Buy: {deadline_s: -1}", 23, "tools.Buy.deadline_s"),

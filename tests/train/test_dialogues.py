@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from step_audio_mini.think.pack import join
 from step_audio_mini.think.pack_file import available, load_pack
 from step_audio_mini.think.sentences import split_of
+from step_audio_mini.think.state import Dialogue
 from step_audio_mini.think.units import split
 from step_audio_mini.train.confusion import Confusion, Rates, confusion_from_lexicons
 from step_audio_mini.train.dialogues import Person, Sources, Turn, after
@@ -26,6 +27,7 @@ def person(split_name: str) -> Person:
 
 
 TRAIN = person("train")
+RNG = random.Random(9)
 
 
 @settings(max_examples=80, deadline=None)
@@ -79,6 +81,16 @@ def test_phrasings_of_a_split_are_of_that_split(name: str) -> None:
 
 def test_the_same_seed_gives_the_same_dialogue() -> None:
     assert TRAIN.dialogue(random.Random(5)) == TRAIN.dialogue(random.Random(5))
+
+
+def test_scraps_of_requests_do_not_make_a_request() -> None:
+    own = {unit for intent in PACK.intents for _ in range(20) if (said := TRAIN.phrases.request(intent, "en", RNG))
+           for unit in said.units}  # fmt: skip
+    plain = {unit for text in EN for unit in split(text)}
+    turns = [TRAIN._off_topic(Dialogue(), "en", RNG) for _ in range(200)]
+    assert all(t is not None and t.act == "out_of_scope" and t.call == "none" for t in turns)
+    with_scrap = sum(bool(set(t.said.units) & (own - plain)) for t in turns if t)
+    assert 20 < with_scrap < 80
 
 
 def test_after_an_asked_question_the_dialogue_waits() -> None:

@@ -11,10 +11,11 @@ import torch
 
 from step_audio_mini.data.packs import Clip
 from step_audio_mini.errors import UserError
+from step_audio_mini.think.alphabet import SYMBOLS
 from step_audio_mini.think.units import Unit
 from step_audio_mini.train.confusion import Rates, learn_rates
-from step_audio_mini.train.hearings import read_hearings, write_hearings
-from step_audio_mini.train.recipes.join import JoinRecipe, make
+from step_audio_mini.train.hearings import Heard, read_hearings, write_hearings
+from step_audio_mini.train.recipes.join import JoinRecipe, is_lost, make
 from step_audio_mini.train.recipes.join import Options as JoinOptions
 from step_audio_mini.train.recipes.mind import MindData, train_pieces
 from step_audio_mini.types import Attributes, Hearing, Hypothesis, Samples, Word
@@ -37,7 +38,7 @@ def clip(number: int, split: str, text: str = "", slots: dict[str, str] | None =
 
 CLIPS = [
     (clip(0, "train", slots={"coffeeDrink": "latte", "milkAmount": "cream"}), "a latte with cream"),
-    (clip(1, "train", slots={"coffeeDrink": "mocha"}), "a mocker please"),
+    (clip(1, "train", slots={"coffeeDrink": "mocha", "milkAmount": "milk"}), "a mocker with milk"),
     (clip(2, "train", "how big can elephants be"), "how big can elephants be"),
     (clip(3, "dev", "where is my dress"), "where is my mess"),
     (clip(4, "dev", slots={"coffeeDrink": "espresso"}), "espresso"),
@@ -75,11 +76,34 @@ def test_hearings_come_back_as_they_were(folder: Path) -> None:
 def test_values_that_were_heard_are_the_right_answer(recipe: JoinRecipe) -> None:
     setting = recipe.settings[0][0]
     right = recipe.example(recipe._heard[0], setting)
-    lost = recipe.example(recipe._heard[1], setting)
+    half = recipe.example(recipe._heard[1], setting)
     assert sum(c.role == 2 for c in right.choices) == 3  # two slots and the end
-    assert sum(c.role == 2 for c in lost.choices) == 1  # mocha was not heard
+    assert sum(c.role == 2 for c in half.choices) == 2  # mocha was not heard
     assert right.vectors is not None
     assert right.snr_db == 18.0
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "lost"),
+    [
+        ("a latte please", "a latte please", False),
+        ("a latte please", "the river was until", True),
+        ("", "a latte until night", False),
+        ("", "a ladder until night", True),
+        ("", "", True),
+    ],
+)
+def test_too_little_of_an_order_is_not_understood(recipe: JoinRecipe, said: str, heard: str, lost: bool) -> None:
+    setting = recipe.settings[0][0]
+    order = Heard("c/9", "train", said, "orderDrink", {"coffeeDrink": "latte"}, hearing(heard))
+    assert is_lost(order, setting.reader.values) == lost
+    first = recipe.example(order, setting).choices[0]
+    assert SYMBOLS[first.index] == ("act:not_understood" if lost else "act:request")
+
+
+def test_a_read_sentence_is_never_lost(recipe: JoinRecipe) -> None:
+    read = Heard("c/9", "train", "where is my dress", None, {}, hearing("whereas mines"))
+    assert not is_lost(read, recipe.settings[0][0].reader.values)
 
 
 def test_half_of_a_group_was_really_heard(recipe: JoinRecipe) -> None:

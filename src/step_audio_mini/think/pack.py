@@ -93,8 +93,15 @@ class Intent(Part):
     required: list[str] = []
     tool: Name | None = None
     sentences: ByLanguage
+    """Templates of the usual ways to say it."""
+    also: ByLanguage = {}
+    """Templates of rarer ways: the mind learns them all the same, the ears expect them less."""
     replies: dict[Name, ByLanguage]
     """Outcome -> language -> variants: `done`, `confirm`, `failed`, and any that a tool result names as `outcome`."""
+
+    def ways(self, language: Language) -> list[str]:
+        """All templates of a language."""
+        return [*self.sentences.get(language, []), *self.also.get(language, [])]
 
     def missing(self, filled: Mapping[str, object]) -> list[str]:
         """Required slots that are not filled, the first alternative of each requirement."""
@@ -157,7 +164,7 @@ class Pack(Part):
     def sentences(self, language: Language) -> Iterator[tuple[str, str]]:
         """(intent, template) of every sentence template of a language."""
         for name, intent in self.intents.items():
-            for template in intent.sentences.get(language, []):
+            for template in intent.ways(language):
                 yield name, template
 
     def with_values(self, values: Mapping[str, list[Value]]) -> Pack:
@@ -213,7 +220,7 @@ def _with_own_rules(pack: Pack) -> Pack:
                 for language, rules in pack.rules.items()
             },
             "intents": {
-                name: intent.model_copy(update={"sentences": all_own(intent.sentences)})
+                name: intent.model_copy(update={"sentences": all_own(intent.sentences), "also": all_own(intent.also)})
                 for name, intent in pack.intents.items()
             },
             "slots": {

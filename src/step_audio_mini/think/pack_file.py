@@ -11,7 +11,7 @@ from hassil.parser import ParseError
 from pydantic import ValidationError
 
 from step_audio_mini.errors import UserError
-from step_audio_mini.think.pack import PLACEHOLDER, Pack
+from step_audio_mini.think.pack import PLACEHOLDER, ByLanguage, Pack
 from step_audio_mini.think.sentences import MAX_EXPANSIONS, Templates, parse
 
 PACKS = Path(__file__).parent.parent / "packs"
@@ -132,15 +132,10 @@ def _broken_templates(pack: Pack) -> Iterator[tuple[Path_, str]]:
             path: Path_ = ("rules", language, rule)
             yield from ((path, m) for m in _template_faults(pack, language, body, set(pack.slots)))
     for name, intent in pack.intents.items():
-        for language, templates in intent.sentences.items():
-            for index, template in enumerate(templates):
-                path = ("intents", name, "sentences", language, index)
-                yield from ((path, m) for m in _template_faults(pack, language, template, set(intent.slots)))
+        for field, ways in (("sentences", intent.sentences), ("also", intent.also)):
+            yield from _broken_list(pack, ("intents", name, field), ways, set(intent.slots))
     for name, slot in pack.slots.items():
-        for language, templates in slot.answers.items():
-            for index, template in enumerate(templates):
-                path = ("slots", name, "answers", language, index)
-                yield from ((path, m) for m in _template_faults(pack, language, template, set(pack.slots)))
+        yield from _broken_list(pack, ("slots", name, "answers"), slot.answers, set(pack.slots))
     for name, kind in pack.types.items():
         for language, templates in kind.each.items():
             total = 0
@@ -151,6 +146,12 @@ def _broken_templates(pack: Pack) -> Iterator[tuple[Path_, str]]:
                 total += 0 if faults else Templates(pack, language).count(template)
                 if total > MAX_EXPANSIONS:
                     yield path, f"more than {MAX_EXPANSIONS} values"
+
+
+def _broken_list(pack: Pack, at: Path_, by_language: ByLanguage, slots: set[str]) -> Iterator[tuple[Path_, str]]:
+    for language, templates in by_language.items():
+        for index, template in enumerate(templates):
+            yield from (((*at, language, index), m) for m in _template_faults(pack, language, template, slots))
 
 
 def _template_faults(pack: Pack, language: str, template: str, slots: set[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from step_audio_mini.think.pack import Pack
@@ -19,6 +19,8 @@ from step_audio_mini.think.values import Values, show_number
 from step_audio_mini.types import Language, SlotValue
 
 TRIES = 40
+AROUND = 0.25
+"""Share of the requests with a word of politeness or hesitation before them or after them."""
 _CORRECTIONS: Mapping[Language, tuple[str, ...]] = {
     "en": (
         "no",
@@ -66,9 +68,27 @@ class Phrases:
         self._split, self._texts, self._digits = split_name, texts, digits
         self._templates = {language: Templates(pack, language) for language in pack.languages}
 
-    def request(self, intent: str, language: Language, rng: random.Random) -> Utterance | None:
-        """A sentence of an intent; None where the split has none (or only a few were tried)."""
-        return self._draw(self.pack.intents[intent].sentences.get(language, []), language, rng, intent)
+    def request(self, intent: str, language: Language, rng: random.Random, *, usual: bool = False) -> Utterance | None:
+        """A sentence of an intent; None where the split has none (or only a few were tried).
+
+        `usual` keeps to the usual ways, with nothing around them.
+        """
+        about = self.pack.intents[intent]
+        ways = about.sentences.get(language, []) if usual else about.ways(language)
+        said = self._draw(ways, language, rng, intent)
+        return self._politely(said, rng) if said and not usual and rng.random() < AROUND else said
+
+    def _politely(self, said: Utterance, rng: random.Random) -> Utterance:
+        """The same with something around it that means nothing."""
+        place = rng.choice(("before", "after"))
+        last = [slot for slot, (_, at) in said.spans.items() if at == len(said.units) - 1]
+        if place == "after" and any(self.pack.type_of(slot).kind == "text" for slot in last):
+            return said  # free text would take the word in
+        template = rng.choice(repair()["around"][place][said.language])
+        skeleton = self._templates[said.language].draw(template, rng)
+        words = "".join(part for part in skeleton if isinstance(part, str))
+        wrapped = _around(words, said, "") if place == "before" else _around("", said, words)
+        return replace(wrapped, key=said.key)  # it belongs where the phrasing itself belongs
 
     def answer(self, slot: str, language: Language, rng: random.Random, known: set[str]) -> Utterance | None:
         """A bare answer with a slot's value; other slots in it must be among `known`, the slots of the intent."""
@@ -167,8 +187,12 @@ _MESSAGES: Mapping[Language, list[str]] = {
 }
 
 
+RARE = 0.3
+"""Weight of a rarer way to say something beside a usual one, in what the ears expect."""
+
+
 def context_sentences(
-    pack: Pack, *, most: int = 4000, split_name: str | None = None, seed: int = 1
+    pack: Pack, *, most: int = 16_000, split_name: str | None = None, seed: int = 1
 ) -> list[tuple[str, float]]:
     """(sentence, weight) of what can be said to a pack: the context that the recogniser searches with.
 
@@ -181,8 +205,10 @@ def context_sentences(
         intents = [name for name, intent in pack.intents.items() if language in intent.sentences]
         each = max(1, most // (len(pack.languages) * (len(intents) + 2)))
         for intent in intents:
-            drawn = [phrases.request(intent, language, rng) for _ in range(each)]
-            out += [(join(said.units), 1.0) for said in drawn if said]
+            rarer = each // 4 if language in pack.intents[intent].also else 0
+            for usual, count in ((True, each - rarer), (False, rarer)):
+                drawn = [phrases.request(intent, language, rng, usual=usual) for _ in range(count)]
+                out += [(join(said.units), 1.0 if usual else RARE) for said in drawn if said]
         for number in range(2 * each):
             slot = pack.slot_names[number % len(pack.slot_names)] if pack.slot_names else None
             act = ("affirm", "deny", "cancel", "repeat")[number % 4]

@@ -261,8 +261,8 @@ def telling_units(pack: Pack, most: int = 16) -> list[list[str]]:
     counts: list[dict[str, int]] = []
     for intent in pack.intents.values():
         count: dict[str, int] = {}
-        for templates in intent.sentences.values():
-            for template in templates:
+        for language in pack.languages:
+            for template in intent.ways(language):
                 for unit in set(split(re.sub(r"\{[^}]*\}|<[^>]*>", " ", template))):
                     count[unit] = count.get(unit, 0) + 1
         counts.append(count)

@@ -16,7 +16,7 @@ from step_audio_mini.types import DialogueState, Language
 
 @cache
 def repair() -> Mapping[str, Mapping[str, ByLanguage]]:
-    """What every pack shares: `sentences` of repair acts and their `replies`."""
+    """What every pack shares: `sentences` of repair acts, words `around` any request, and `replies`."""
     file = Path(__file__).parent.parent / "packs" / "repair.yaml"
     return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
 

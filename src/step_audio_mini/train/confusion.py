@@ -41,14 +41,14 @@ FREQUENT = 6000
 class Rates:
     """How the ears err. Confidences are Beta distributions (a, b)."""
 
-    swap: float = 0.7
+    swap: float = 0.8
     """Share of the errors that put another unit in the place."""
-    drop: float = 0.2
-    add: float = 0.1
-    right: tuple[float, float] = (6.0, 1.4)
+    drop: float = 0.13
+    add: float = 0.07
+    right: tuple[float, float] = (6.0, 4.2)
     """Confidence of a unit heard right."""
-    wrong: tuple[float, float] = (2.2, 2.2)
-    levels: tuple[float, ...] = (0.0, 0.0, 0.06, 0.12, 0.2, 0.35)
+    wrong: tuple[float, float] = (1.8, 2.7)
+    levels: tuple[float, ...] = (0.0, 0.0, 0.08, 0.15, 0.25, 0.4)
     """Error shares of a turn, equally likely."""
 
 
@@ -59,6 +59,12 @@ class Heard:
     units: tuple[Unit, ...]
     places: tuple[int, ...]
     errors: int
+
+
+def share_of_errors(said: Sequence[str], heard: Sequence[str]) -> float:
+    """Units put in a place, lost or added, over those said."""
+    codes = SequenceMatcher(None, list(said), list(heard), autojunk=False).get_opcodes()
+    return sum(max(b - a, d - c) for kind, a, b, c, d in codes if kind != "equal") / max(1, len(said))
 
 
 def learn_rates(pairs: Iterable[tuple[Sequence[str], Sequence[Unit]]]) -> Rates:

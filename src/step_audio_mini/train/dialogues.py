@@ -47,8 +47,10 @@ class Shape:
 
     repair: float = 0.10
     """Asks to repeat, or cancels."""
-    elsewhere: float = 0.12
+    elsewhere: float = 0.16
     """Says something that is none of the pack's business."""
+    scraps: float = 0.3
+    """Share of these in which the ears heard a scrap of the pack's own sentences: they expect such words."""
     correct: float = 0.22
     more: float = 0.22
     object: float = 0.05
@@ -128,7 +130,18 @@ class Person:
 
     def _off_topic(self, memory: Dialogue, language: Language, rng: random.Random) -> Turn | None:
         units = tuple(split(rng.choice(self._sources.elsewhere[language])))[:LONGEST_OFF_TOPIC]
+        if rng.random() < self._shape.scraps:
+            units = self._with_scrap(units, language, rng)
         return Turn(memory, Utterance(units, {}, {}, " ".join(units), language), "out_of_scope") if units else None
+
+    def _with_scrap(self, units: tuple[str, ...], language: Language, rng: random.Random) -> tuple[str, ...]:
+        """A sentence with some of its words heard as a piece, at most half, of something said to the pack."""
+        said = self.phrases.request(rng.choice(self._intents[language]), language, rng)
+        if said is None or len(said.units) < 2 or len(units) < 4:
+            return units
+        length = rng.randint(1, min(4, len(said.units) // 2))
+        first, at = rng.randrange(len(said.units) - length + 1), rng.randrange(len(units))
+        return (*units[:at], *said.units[first : first + length], *units[at + rng.randint(1, length + 1) :])
 
     def _repair(self, memory: Dialogue, act: str, language: Language, rng: random.Random) -> Turn | None:
         said = self._by_people(act, language, rng) or self.phrases.repair(act, language, rng)

@@ -99,6 +99,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "msbot": {"licence": "MIT", "use": "chit-chat; requests and repair acts, Mandarin and English"},
     "clinc150": {"licence": "CC BY 3.0", "use": "requests and repair acts, English"},
     "hwu64": {"licence": "CC BY 4.0", "use": "requests and repair acts, English"},
+    "snips": {"licence": "CC0-1.0", "use": "requests to other services, English"},
+    "banking77": {"licence": "CC BY 4.0", "use": "requests to other services, English"},
+    "crosswoz, kdconv": {"licence": "Apache-2.0", "use": "talk that asks for nothing, Mandarin"},
+    "smalltalk": {"licence": "BSD-3-Clause; MIT", "use": "talk that asks for nothing, both"},
     "lex_en, lex_zh": {"licence": "BSD-2-Clause; MIT; CC BY-SA 4.0", "use": "what sounds alike"},
 }
 """Text packs that the recipe `mind` reads, with their licences, for the manifest."""

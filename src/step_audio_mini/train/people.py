@@ -41,6 +41,8 @@ OURS: Mapping[str, Mapping[str, str]] = {
     },
 }  # fmt: skip
 """Collection -> its intent (msbot: domain and intent) -> an intent of the packs, or a repair act."""
+ELSEWHERE = 9000
+"""Sentences for other services that are taken in each language, about."""
 LONGEST = 20
 """Units of a phrasing that is taken."""
 _NEAR_OURS = {
@@ -66,8 +68,23 @@ def said_by_people(
             if language not in pack.languages or (ours[0].isupper() and ours not in pack.intents):
                 continue
             slots = pack.intents[ours].slots if ours in pack.intents else ()
+            if _asks_for_more(ours, units, slots, values):
+                continue
             found[ours, language].append(_labelled(units, slots, values, language))
     return dict(found)
+
+
+def _asks_for_more(name: str, units: Sequence[str], slots: Sequence[str], values: Values) -> bool:
+    """True for what our intent of that name cannot do: dates to come, times elsewhere, devices it does not take."""
+    said = " ".join(units)
+    if name == "HassGetCurrentDate":
+        return any(word in said for word in ("from now", " be ", " in ", "tomorrow", "yesterday", "next"))
+    if name == "HassGetCurrentTime":
+        return " in " in said or "zone" in said
+    devices = values.listed("name") if name.startswith("Hass") and "name" in values.pack.slots else None
+    if devices is None or "name" in slots:
+        return False
+    return any(values.longest_at(units, at)[0] == "name" for at in range(len(units)))
 
 
 def said_elsewhere(folder: Path, split_name: str) -> dict[Language, list[str]]:
@@ -80,17 +97,38 @@ def said_elsewhere(folder: Path, split_name: str) -> dict[Language, list[str]]:
         domain = name.split()[0]
         if domain not in ("general", "weather", "music"):
             out["zh" if any(map(is_han, text)) else "en"].append(text)
-    return out
+    for text, name in _rows(folder, "nlu_en/snips", split_name):
+        if name not in ("GetWeather", "PlayMusic"):
+            out["en"].append(text)
+    for text, _ in _rows(folder, "nlu_en/banking77", split_name):
+        out["en"].append(text)
+    for language, said in _in_dialogues(folder, split_name):
+        out[language].append(said)
+    return {language: said[:: max(1, len(said) // ELSEWHERE)] for language, said in out.items()}
+
+
+def _in_dialogues(folder: Path, split_name: str) -> Iterator[tuple[Language, str]]:
+    """Short turns of people who talk to each other, or to other assistants."""
+    for collection in ("crosswoz/dialogues", "kdconv/dialogues", "smalltalk/pairs"):
+        for row in _json(folder, collection, split_name):
+            if row.get("lang") == "zh-tw":
+                continue
+            for turn in row["turns"]:
+                said = turn["t"] if isinstance(turn, dict) else turn
+                if 0 < len(split(said)) <= LONGEST:
+                    yield ("zh" if any(map(is_han, said)) else "en"), said
 
 
 def _rows(folder: Path, collection: str, split_name: str) -> Iterator[tuple[str, str]]:
+    for row in _json(folder, collection, split_name):
+        yield row["text"], f"{row['domain']} {row['intent']}" if collection == "msbot/intents" else row["intent"]
+
+
+def _json(folder: Path, collection: str, split_name: str) -> Iterator[dict[str, Any]]:
     path = folder / f"{collection}.{split_name}.jsonl.gz"
-    if not path.exists():
-        return
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            row: dict[str, Any] = json.loads(line)
-            yield row["text"], f"{row['domain']} {row['intent']}" if collection == "msbot/intents" else row["intent"]
+    if path.exists():
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
 
 
 def _labelled(units: list[str], slots: Sequence[str], values: Values, language: Language) -> Utterance:

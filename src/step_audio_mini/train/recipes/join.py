@@ -17,17 +17,21 @@ from torch import nn
 from step_audio_mini.errors import UserError
 from step_audio_mini.think.model import MindNet
 from step_audio_mini.think.phrases import Utterance
+from step_audio_mini.think.reading import MAX_HYPOTHESES
 from step_audio_mini.think.state import Dialogue
 from step_audio_mini.think.units import split, units_of
-from step_audio_mini.train.confusion import Confusion, confusion_from_lexicons, learn_rates
+from step_audio_mini.think.values import Values
+from step_audio_mini.train.confusion import Confusion, confusion_from_lexicons, learn_rates, share_of_errors
 from step_audio_mini.train.dialogues import Turn
 from step_audio_mini.train.hearings import Heard, read_hearings
 from step_audio_mini.train.loop import LoopConfig
-from step_audio_mini.train.mindbatch import Example, MindBatch, collate, heard_example
+from step_audio_mini.train.mindbatch import LOST, Example, MindBatch, collate, heard_example
 from step_audio_mini.train.recipes.mind import MindData, MindRecipe, Setting, choice_scores, words_of_packs
 
 REAL = 0.5
 """Share of the turns of a batch that were really heard."""
+ASKED = 0.6
+"""Share of these in which something was asked for; the others are sentences that were read aloud."""
 
 
 class JoinRecipe(MindRecipe):
@@ -62,9 +66,10 @@ class JoinRecipe(MindRecipe):
         generated = super()._turns(settings, rng)
         known = self._real_of[id(settings[0])]
         count = int(REAL * len(generated)) if known else 0
-        own = [h for h in known if h.intent is not None]
+        asked, read = [h for h in known if h.intent is not None], [h for h in known if h.intent is None]
         real = [
-            self.example(rng.choice(own if own and rng.random() < 0.7 else known), settings[0]) for _ in range(count)
+            self.example(rng.choice(asked if asked and (not read or rng.random() < ASKED) else read), settings[0])
+            for _ in range(count)
         ]
         mixed = rng.sample(generated, len(generated) - count) + real
         return sorted(mixed, key=lambda e: len(e.reading.pieces))
@@ -82,7 +87,7 @@ class JoinRecipe(MindRecipe):
         else:
             turn = setting.person.request_turn(before, said, heard.intent)
         hearing = heard.hearing if self._sound else replace(heard.hearing, vectors=heard.hearing.vectors[:0])
-        return heard_example(turn, setting.reader, hearing)
+        return heard_example(turn, setting.reader, hearing, lost=is_lost(heard, setting.reader.values))
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """The figures of `mind`, and the share of right choices on real dev clips."""
@@ -102,6 +107,26 @@ class JoinRecipe(MindRecipe):
             if found:
                 batches.append(collate(found, variants[0].reader, self.config.ears))
         return batches
+
+
+def is_lost(heard: Heard, values: Values) -> bool:
+    """True where so little of a request was heard that the right answer is: not understood.
+
+    Without a transcript the values of the request must do: none of them was heard.
+    """
+    if heard.intent is None:
+        return False
+    readings = [[unit.text for unit in units_of(h)] for h in heard.hearing.nbest[:MAX_HYPOTHESES]]
+    if heard.text:
+        said = split(heard.text)
+        return all(share_of_errors(said, units) >= LOST for units in readings)
+    return bool(heard.slots) and not any(
+        values.normalise(slot, units[match.first : match.last + 1]) == value
+        for units in readings
+        for match in values.matches(units)
+        for slot, value in heard.slots.items()
+        if values.pack.slot_names.index(slot) in match.slots
+    )
 
 
 @dataclass(frozen=True)
