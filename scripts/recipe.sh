@@ -22,6 +22,10 @@ train ears --data "$work/cache" --out "$work/runs/ears" --start "$work/runs/ears
 step-audio export ears --data "$work/cache" --run "$work/runs/ears" --weights "$work/weights" --set "lexicon=$lexicon" \
     --set "letters=$letters"
 
+# speaker: who speaks, gender, age band and language, by a network of its own
+train speaker --data "$work/cache" --out "$work/runs/speaker"
+step-audio export speaker --data "$work/cache" --run "$work/runs/speaker" --weights "$work/weights"
+
 # mind: dialogues generated from the packs of scenarios
 train mind --data "$texts" --out "$work/runs/mind"
 step-audio export mind --data "$texts" --run "$work/runs/mind" --weights "$work/weights"

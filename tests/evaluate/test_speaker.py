@@ -42,10 +42,11 @@ def test_labels(fields: dict[str, Any], expected: dict[str, str]) -> None:
     assert attributes_of(clip(**fields)) == expected
 
 
-def test_guessed_speakers_are_nobody() -> None:
-    assert known("libri-26")
-    assert not known("sti-guess15")
-    assert not known("")
+def test_guessed_speakers_and_synthesisers_are_nobody() -> None:
+    assert known(clip(speaker="libri-26"))
+    assert not known(clip(speaker="sti-guess15"))
+    assert not known(clip())
+    assert not known(clip(speaker="flite slt", source="synthetic:flite slt"))
 
 
 def test_equal_error_of_known_scores() -> None:

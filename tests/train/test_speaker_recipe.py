@@ -25,7 +25,7 @@ from tests.data.conftest import make_pack, tone  # noqa: E402, F401
 
 pytestmark = pytest.mark.unit
 
-SMALL = SpeakerConfig(dimension=16, dilations=(1, 2), pooled=16, embedding=8, attributes=ATTRIBUTES)
+SMALL = SpeakerConfig(dimension=16, dilations=(1,), pooled=16, embedding=8, attributes=ATTRIBUTES)
 
 
 def row(name: str, speaker: str, **more: Any) -> dict[str, Any]:
@@ -42,6 +42,7 @@ def cache(tmp_path: Path, make_pack: Any) -> Cache:  # noqa: F811
         row("nobody at all", "", lang="en"),
         row("guess", "sti-guess01", age=40),
         row("judged", JUDGED_VOICE),
+        *(row(f"machine{n}", "flite slt", source="synthetic:flite slt", gender="f") for n in range(2)),
         row("leak", "tested"),
         row("test", "tested", split="test"),
         *(row(f"dev{n}", f"dev{n % 10}", split="dev", gender="m", pitch=300.0 + 100 * (n % 10)) for n in range(20)),
@@ -95,7 +96,7 @@ def test_voices_are_learnt_exported_and_told_apart(
 ) -> None:
     plain = Cache.samples
     monkeypatch.setattr(Cache, "samples", lambda self, clip: pulsed(plain(self, clip)))
-    recipe = SpeakerRecipe(cache, SMALL, batch_frames=1_600)
+    recipe = SpeakerRecipe(cache, SMALL, batch_frames=1_200)
     loop = LoopConfig(steps=30, rate=1e-2, warmup=2, ema=0.5, bf16=False, evaluate_every=30, log_every=10)
     figures = Trainer(recipe, loop, tmp_path / "run").run()
     assert next(iter(figures)) == "dev_equal_error"

@@ -49,9 +49,14 @@ def attributes_of(clip: Clip) -> dict[str, str]:
     return found
 
 
-def known(speaker: str) -> bool:
-    """Whether a name says who speaks: clusters of like-sounding clips do not."""
-    return bool(speaker) and "-guess" not in speaker
+def recorded(clip: Clip) -> bool:
+    """Whether a person speaks: programs have names too."""
+    return not clip.source.startswith("synthetic:")
+
+
+def known(clip: Clip) -> bool:
+    """Whether the pack says which person speaks: clusters of like-sounding clips do not."""
+    return recorded(clip) and bool(clip.speaker) and "-guess" not in clip.speaker
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ class SpeakerTest:
         """Pack to its clips."""
         by_speaker: dict[tuple[str, str], list[Clip]] = defaultdict(list)
         for clip in self.cache.clips:
-            if clip.split == "test" and clip.lang in ("en", "zh") and known(clip.speaker):
+            if clip.split == "test" and clip.lang in ("en", "zh") and known(clip):
                 by_speaker[clip.pack, clip.speaker].append(clip)
         packs: dict[str, list[Clip]] = defaultdict(list)
         for (pack, speaker), clips in sorted(by_speaker.items()):

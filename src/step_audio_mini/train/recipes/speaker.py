@@ -22,7 +22,7 @@ from step_audio_mini.audio.features import HOP, WINDOW, frame_count, log_mel
 from step_audio_mini.data.cache import Cache, to_float
 from step_audio_mini.data.packs import Clip
 from step_audio_mini.errors import UserError
-from step_audio_mini.evaluate.speaker import ATTRIBUTES, Pairs, attributes_of, known
+from step_audio_mini.evaluate.speaker import ATTRIBUTES, Pairs, attributes_of, known, recorded
 from step_audio_mini.nn.speaker import SpeakerConfig, SpeakerNet
 from step_audio_mini.train.loop import LoopConfig
 from step_audio_mini.train.recipes.ears import JUDGED_VOICE, added_sounds
@@ -73,9 +73,9 @@ def voices_of(cache: Cache) -> tuple[list[Voice], list[str]]:
     for clip in cache.clips:
         if clip.split != "train" or clip.lang not in ("en", "zh", "yue") or cache.length(clip) < HOP * CROPS[0] // 2:
             continue
-        if clip.speaker in held_out or clip.speaker == JUDGED_VOICE:
+        if not recorded(clip) or clip.speaker in held_out or clip.speaker == JUDGED_VOICE:
             continue
-        if known(clip.speaker):
+        if known(clip):
             named[clip.speaker].append(clip)
         elif set(attributes_of(clip)) - {"language"}:
             nameless.append(clip)
@@ -206,7 +206,7 @@ class SpeakerRecipe:
         found = [judge(model.net, self.cache, clip) for clip in self.dev]
         errors: dict[str, float] = {}
         for pack in sorted({clip.pack for clip in self.dev}):
-            rows = [row for row, clip in enumerate(self.dev) if clip.pack == pack and known(clip.speaker)]
+            rows = [row for row, clip in enumerate(self.dev) if clip.pack == pack and known(clip)]
             people = [self.dev[row].speaker for row in rows]
             if len(set(people)) >= 10 and max(Counter(people).values()) > 1:
                 errors[f"equal_error_{pack}"] = Pairs.of(
@@ -264,7 +264,7 @@ def dev_clips(cache: Cache) -> list[Clip]:
     taken: Counter[tuple[str, str]] = Counter()
     out = []
     for clip in cache.clips:
-        if clip.split == "dev" and clip.lang in ("en", "zh") and clip.speaker and frame_count(cache.length(clip)) >= 50:
+        if clip.split == "dev" and clip.lang in ("en", "zh") and known(clip) and frame_count(cache.length(clip)) >= 50:
             taken[clip.pack, clip.speaker] += 1
             if taken[clip.pack, clip.speaker] <= DEV_CLIPS:
                 out.append(clip)
