@@ -98,6 +98,32 @@ def whistle(units: Sequence[str], each: float = 0.12, gap: float = 0.08) -> Samp
 
 
 @cache
+def speaker() -> bytes:
+    """`speaker`: frames (B, T, 80) and counts (B,) -> embedding (B, 4); surely Mandarin, perhaps a woman, an adult.
+
+    Not in `weights`: a model without this part is whole.
+    """
+    text = """
+    speaker (float[B,T,80] frames, int64[B] counts)
+        => (float[B,4] embedding, float[B,2] language, float[B,2] gender, float[B,2] age) {
+        mean = ReduceMean<axes = [1], keepdims = 0>(frames)
+        embedding = MatMul(mean, bands)
+        nothing = MatMul(mean, zero)
+        language = Add(nothing, zh)
+        gender = Add(nothing, perhaps)
+        age = Add(nothing, adult)
+        unread = Identity(counts)
+    }"""
+    weights: dict[str, NDArray[Any]] = {
+        "bands": np.eye(80, 4, dtype=np.float32), "zero": np.zeros((80, 2), np.float32),
+        "zh": np.array([0.02, 0.98], np.float32), "perhaps": np.array([0.6, 0.4], np.float32),
+        "adult": np.array([0.9, 0.1], np.float32),
+    }  # fmt: skip
+    classes = {"language": ["en", "zh"], "gender": ["female", "male"], "age": ["adult", "child"]}
+    return graph(text, weights, {"part": "speaker", "attributes": classes})
+
+
+@cache
 def acoustic() -> bytes:
     """`acoustic`: ids (B, N) of a clause, voice and speed (B,) -> mel (B, T, 80), f0 (B, T), durations (B, N)."""
     text = """

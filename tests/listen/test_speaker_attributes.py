@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from step_audio_mini import StepAudio2Mini
 from step_audio_mini.audio.features import log_mel
+from step_audio_mini.cli.output import hearing_json
 from step_audio_mini.listen.speaker_attributes import LONGEST, SpeakerModel, attributes, spoken
-from step_audio_mini.runtime.manifest import Weights
+from step_audio_mini.runtime.manifest import Part, Weights
 from step_audio_mini.types import Samples
 from tests import tiny
 
@@ -87,3 +90,20 @@ def test_cleaner_sound_is_surer() -> None:
     clean, noisy = (attributes(sound + level * noise, 9.0, 0.5, None) for level in (1e-4, 0.05))
     assert clean.confidence["snr_db"] > noisy.confidence["snr_db"]
     assert clean.confidence["pitch_hz"] > noisy.confidence["pitch_hz"]
+
+
+def test_a_turn_carries_what_the_part_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    content = tiny.speaker()
+    part = Part("speaker.onnx", hashlib.sha256(content).hexdigest(), parameters=1)
+    Weights.open(tiny.weights(tmp_path / "w")).with_part("speaker", part, content)
+    model, sound = StepAudio2Mini.from_pretrained(tmp_path / "w"), tiny.say("hello")
+    hearing = model.listen(sound, pack="coffee")
+    told = hearing_json(hearing)["attributes"]
+    assert (told["language"], told["gender"], told["age"]) == ("zh", None, "adult")
+    assert told["confidence"]["gender"] == 0.6
+    assert 0 < told["confidence"]["rate"] == pytest.approx(hearing.best.confidence, abs=1e-3)
+    ears = model._rooms.ears("coffee", "auto")
+    for piece in np.split(sound, range(1_000, len(sound), 1_000)):
+        ears.accept(piece)
+    assert ears.finish().attributes == hearing.attributes
