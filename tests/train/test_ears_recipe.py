@@ -77,6 +77,21 @@ def test_letters_guess_words_of_the_train_split_only(cache: Cache) -> None:
     assert len(with_guesses.dev) == 1
 
 
+def test_words_that_were_found_make_a_clip_learnable(cache: Cache) -> None:
+    stage = Stage(("kathleen",), 400, 0.0, 1, 0.5)
+    recipe = EarsRecipe(cache, LEXICON, stage, found={("kathleen", "no transcript"): "hello world"}, size=64)
+    assert "no transcript" in {item.clip.id for item in recipe.clips}
+    assert "held out" not in {item.clip.id for item in recipe.clips}
+
+
+def test_a_run_listens_to_clips(cache: Cache, tmp_path: Path) -> None:
+    recipe = EarsRecipe(cache, LEXICON, Stage(("kathleen",), 400, 0.0, 1, 0.5), size=64)
+    Trainer(recipe, LoopConfig(steps=1), tmp_path / "run").save()
+    posteriors = recipe.listener(tmp_path / "run")(recipe.clips[0].clip)
+    assert posteriors.shape[1] == len(UNITS)
+    assert torch.allclose(posteriors.exp().sum(-1), torch.ones(len(posteriors)), atol=1e-4)
+
+
 def test_a_batch_is_a_pure_function_of_the_step(cache: Cache) -> None:
     stage = Stage(("kathleen",), 400, strength=1.0, ramp=1, temperature=0.5)
     first, second = (EarsRecipe(cache, LEXICON, stage, size=64).batch(3) for _ in range(2))

@@ -103,6 +103,28 @@ def words(
     out.show([(name, str(value)) for name, value in figures.items()])
 
 
+@app.command()
+def transcripts(
+    data: DataOption,
+    run: RunOption,
+    pack: Annotated[str, typer.Option(help="Scenario whose sentences were said.")],
+    out_file: Annotated[Path, typer.Option("--out", help="File that gets the words.")],
+    settings: SetOption = None,
+) -> None:
+    """Words of train clips that come with intent and slots but without words, found by the ears of a run."""
+    from step_audio_mini.text.lexicon import Lexicon
+    from step_audio_mini.think.pack_file import load_pack
+    from step_audio_mini.train.orders import words_of, write_transcripts
+    from step_audio_mini.train.recipes.ears import EarsRecipe
+
+    recipe = _recipe("ears", data, settings)
+    assert isinstance(recipe, EarsRecipe)
+    clips = [clip for clip in recipe.cache.clips if clip.split == "train" and not clip.text]
+    lexicon = Lexicon.load(Path(pairs_of(settings or [])["lexicon"]))
+    count = write_transcripts(words_of(clips, load_pack(pack), lexicon, recipe.listener(run)), out_file)
+    out.show([("transcripts", f"{count} of {len(clips)} clips without words")])
+
+
 def _recipe(name: str, data: Path, settings: list[str] | None) -> Any:
     from step_audio_mini.train.registry import set_up
 

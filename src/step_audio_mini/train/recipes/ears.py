@@ -6,7 +6,7 @@ lead it out. So the run has stages: `clean` (few speakers, nothing added), then 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +26,9 @@ from step_audio_mini.listen.model import STRIDE, Ears, EarsConfig
 from step_audio_mini.text.letters import LetterToSound
 from step_audio_mini.text.lexicon import Lexicon, transcript_units
 from step_audio_mini.text.phones import UNITS
+from step_audio_mini.train.export import load_averaged
 from step_audio_mini.train.loop import LoopConfig
+from step_audio_mini.train.orders import read_transcripts
 
 CLEAN_PACKS = ("kathleen", "aishell_sample", "libri")
 """Few speakers, good microphones: what leads off the all-blank plateau."""
@@ -76,14 +78,20 @@ class Labelled:
     targets: tuple[int, ...]
 
 
-def labelled(cache: Cache, lexicon: Lexicon, split: str) -> list[Labelled]:
-    """Clips of a split that the ears can learn from: pronounceable, 0.5...20 s, fewer units than encoder frames."""
+def labelled(
+    cache: Cache, lexicon: Lexicon, split: str, found: Mapping[tuple[str, str], str] | None = None
+) -> list[Labelled]:
+    """Clips of a split that the ears can learn from: pronounceable, 0.5...20 s, fewer units than encoder frames.
+
+    `found` gives words to clips, by pack and id, that come without.
+    """
     out = []
     for clip in cache.clips:
-        if clip.split != split or not clip.text or clip.speaker == JUDGED_VOICE or clip.lang == "yue":
+        text = clip.text or (found or {}).get((clip.pack, clip.id), "")
+        if clip.split != split or not text or clip.speaker == JUDGED_VOICE or clip.lang == "yue":
             continue
         frames = cache.length(clip) / 640
-        targets = transcript_units(clip.text, clip.pinyin or None, lexicon)
+        targets = transcript_units(text, clip.pinyin or None, lexicon)
         # a repeated unit needs a blank between: count it as two
         if targets and 12.5 <= frames <= LONGEST_FRAMES / STRIDE and _least_frames(targets) < 0.9 * frames:
             out.append(Labelled(clip, targets))
@@ -115,17 +123,19 @@ class EarsRecipe:
         stage: Stage,
         *,
         letters: LetterToSound | None = None,
+        found: Mapping[tuple[str, str], str] | None = None,
         consistency: float = 0.0,
         size: int = 192,
         seed: int = 1,
     ) -> None:
         """`letters` guess how words that the lexicon lacks are spoken; dev clips with such words are left out.
 
-        With a weight of `consistency` every clip is shown twice, masked differently.
+        `found` are words of train clips that have no transcript, by pack and id (`train.orders`). With a weight of
+        `consistency` every clip is shown twice, masked differently.
         """
         self.cache, self.stage, self.consistency, self.size, self.seed = cache, stage, consistency, size, seed
         spoken = lexicon.merged(Lexicon({}, letters)) if letters else lexicon
-        self.clips = [item for item in labelled(cache, spoken, "train") if item.clip.pack in stage.packs]
+        self.clips = [item for item in labelled(cache, spoken, "train", found) if item.clip.pack in stage.packs]
         if not self.clips:
             raise UserError(f"the cache holds no labelled clip of {', '.join(stage.packs)}; run `step-audio prepare`")
         self.dev = labelled(cache, lexicon, "dev")
@@ -172,6 +182,20 @@ class EarsRecipe:
             loss, told["apart"] = loss + self.consistency * apart, float(apart.detach())
         return loss, told
 
+    def listener(self, run: Path) -> Callable[[Clip], Tensor]:
+        """The ears of a run as a function from a clip to log-posteriors (T, V), with the whole clip as context."""
+        model = self.build()
+        load_averaged(model, run)
+        model.eval()
+
+        def hear(clip: Clip) -> Tensor:
+            frames = padded(log_mel(to_float(self.cache.samples(clip))))
+            with torch.no_grad():
+                logits: Tensor = model(torch.from_numpy(frames)[None], CHUNKS[-1])[0][0]
+            return logits.log_softmax(-1)
+
+        return hear
+
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Greedy unit error at 320 ms chunks: mean over packs first, then each pack of the dev split."""
         errors: dict[str, list[tuple[int, int]]] = {}
@@ -187,12 +211,12 @@ class EarsRecipe:
 def collate(items: Sequence[tuple[Labelled, NDArray[np.float32]]], chunk: int) -> EarsBatch:
     """Pad frames to the longest clip (a multiple of the stride)."""
     longest = max(-(-len(frames) // STRIDE) * STRIDE for _, frames in items)
-    padded = np.full((len(items), longest, 80), SILENCE, np.float32)
+    filled = np.full((len(items), longest, 80), SILENCE, np.float32)
     for row, (_, frames) in enumerate(items):
-        padded[row, : len(frames)] = frames
+        filled[row, : len(frames)] = frames
     return EarsBatch(
         ids=tuple(item.clip.id for item, _ in items),
-        frames=torch.from_numpy(padded),
+        frames=torch.from_numpy(filled),
         frame_counts=torch.tensor([-(-len(frames) // STRIDE) for _, frames in items]),
         targets=torch.tensor([unit for item, _ in items for unit in item.targets]),
         target_counts=torch.tensor([len(item.targets) for item, _ in items]),
@@ -219,10 +243,14 @@ def disagreement(logits: Tensor, frame_counts: Tensor) -> Tensor:
     return nn.functional.kl_div(posteriors[here], other[here], reduction="sum", log_target=True)
 
 
+def padded(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Frames (T, 80) with silence up to a multiple of the stride."""
+    return np.pad(frames, ((0, -len(frames) % STRIDE), (0, 0)), constant_values=SILENCE)
+
+
 def greedy(model: nn.Module, frames: NDArray[np.float32], chunk: int = 8) -> list[int]:
     """Best unit a frame, repeats and blanks dropped. frames (T, 80)."""
-    padded = np.pad(frames, ((0, -len(frames) % STRIDE), (0, 0)), constant_values=SILENCE)
-    best = model(torch.from_numpy(padded)[None], chunk)[0].argmax(-1)[0].tolist()
+    best = model(torch.from_numpy(padded(frames))[None], chunk)[0].argmax(-1)[0].tolist()
     return [unit for before, unit in zip([0, *best], best, strict=False) if unit not in (0, before)]
 
 
@@ -258,6 +286,8 @@ class Options:
     """`clean` first (some 1,300 steps), then `all`, started from it."""
     size: int = 192
     """Width of the encoder, a multiple of 64: the one dial."""
+    transcripts: str = ""
+    """Words found for clips that have none, a file of `step-audio export transcripts`."""
     consistency: float = 0.0
     """Weight of consistency-regularised CTC (0.2 in the paper): half as many clips a step, each in two views."""
     lexicon: str = ""
@@ -275,4 +305,7 @@ def make(data: Path, options: Options) -> EarsRecipe:
     lexicon = Lexicon.load(Path(options.lexicon))
     letters = LetterToSound.load(Path(options.letters)) if options.letters else None
     stage = stage_of(options.stage, cache)
-    return EarsRecipe(cache, lexicon, stage, letters=letters, consistency=options.consistency, size=options.size)
+    found = read_transcripts(Path(options.transcripts)) if options.transcripts else None
+    return EarsRecipe(
+        cache, lexicon, stage, letters=letters, found=found, consistency=options.consistency, size=options.size
+    )
