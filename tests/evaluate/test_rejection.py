@@ -98,7 +98,7 @@ def test_rows() -> None:
     below = "below the threshold of sense of the mind"
     assert table[f"read sentences {below}", "cv_zh"].value == 50
     assert table[f"orders {below}", "sti"].value == 25
-    assert table[f"orders {below}", "sti"].note.startswith("0.050; of 20 orders of train and dev")
+    assert table[f"orders {below}", "sti"].note.startswith("0.050; chosen on 20 orders outside the test split")
     both = "sti + cv_zh"
     assert table["area under the curve, sense of the mind", both].value == pytest.approx(100 * (2 + 3 * 3) / 16)
     assert table["area under the curve, mean word confidence", both].value == 50
@@ -125,4 +125,4 @@ def test_what_is_heard_is_judged(make_pack: MakePack, tmp_path: Path) -> None:  
     assert heard[:2] == ["orders, to choose a threshold", "orders"]
     table = {(row.measure, row.data): row for row in rows}
     assert table["read sentences rejected", "libri"].value == 0
-    assert "of 2 orders" in table["orders below the threshold of sense of the mind", "sti"].note
+    assert "on 2 orders" in table["orders below the threshold of sense of the mind", "sti"].note

@@ -161,7 +161,7 @@ def _threshold_rows(
         return []
     scores = sorted(one.scores[name] for one in tuned)
     limit = scores[int(MOST_FALSE * len(scores))]
-    note = f"{limit:.3f}; of {len(tuned)} orders of train and dev that it was chosen on, {MOST_FALSE:.0%} are below it"
+    note = f"{limit:.3f}; chosen on {len(tuned)} orders outside the test split, {MOST_FALSE:.0%} of which are below it"
     kinds = [("read sentences", found) for found in read.values()] + [("orders", orders)]
     return [
         _share(f"{kind} below the threshold of {name}", found, lambda one: one.scores[name] < limit, note)
