@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,8 @@ def test_a_phrase_is_preferred_as_a_whole(word_model: WordModel) -> None:
     rows[at, both[0]] = rows[at, both[1]] + 0.5  # it sounds a bit more like `light`
     readings = []
     for lines in ([], ["the right"], ["the lamp", "stop the"]):
-        recogniser = Recogniser(Script(rows), word_model, expected=Expected(hot_words=hot_words(lines)), tuning=TUNING)
+        tuning = replace(TUNING, weighing=Weighing(language=0.5, hot=2.0))
+        recogniser = Recogniser(Script(rows), word_model, expected=Expected(hot_words=hot_words(lines)), tuning=tuning)
         stream = Stream(recogniser)
         stream.accept(np.zeros(640 * (len(rows) + 4), np.float32))
         readings.append(stream.finish().best.text)

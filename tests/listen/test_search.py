@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from step_audio_mini.listen import search
 from step_audio_mini.listen.alignment import FRAME_SECONDS, TAIL, spans, word_shares, words_of
 from step_audio_mini.listen.arcs import Arcs
 from step_audio_mini.listen.search import Beam, Limits, Searcher, SearchPath
@@ -102,6 +103,23 @@ def test_tokens_stay_bounded(general: Arcs) -> None:
     beam.push(np.full((40, len(UNITS)), -np.log(len(UNITS)), np.float32))
     assert len(beam._tokens.state) <= 40
     assert beam.frames == 40
+
+
+def test_forgetting_dead_ways_changes_nothing_and_bounds_memory(general: Arcs, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    logits = rng.normal(0, 2, (300, len(UNITS)))
+    log_probs = (logits - np.log(np.exp(logits).sum(1, keepdims=True))).astype(np.float32)
+    kept = []
+    for room in (10**9, 400):
+        monkeypatch.setattr(search, "_ROOM", room)
+        beam = searcher(general, Limits(active=40)).start()
+        beam.push(log_probs[:150])
+        half = beam._book._rows.nbytes
+        beam.push(log_probs[150:])
+        kept.append((beam.paths(3), beam.best(), half, beam._book._rows.nbytes))
+    assert kept[0][:2] == kept[1][:2]
+    assert kept[1][3] < kept[0][3] / 4
+    assert kept[1][3] < 1.6 * kept[1][2] + 50_000  # what grows is the path itself
 
 
 def test_spans_of_unfinished_paths(vocabulary: Vocabulary) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +145,24 @@ def test_endless_sound_is_cut(word_model: WordModel, monkeypatch: pytest.MonkeyP
     assert stream.seconds == 2.0
     assert stream._beam.frames <= 50
     assert stream.finish().nbest == ()
+
+
+def test_turn_after_turn_leaves_nothing_behind(word_model: WordModel) -> None:
+    recogniser = scripted(word_model, ["turn", "on", "the", "light"], limits=Limits(active=60))
+    held = []
+    tracemalloc.start()
+    try:
+        for _ in range(4):
+            stream = Stream(recogniser)
+            while not stream.accept(np.zeros(3_200, np.float32)):
+                stream.partial()
+            assert stream.finish().best.text == "turn on the light"
+            del stream
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[-1] - held[1] < 20_000
 
 
 def test_a_pack_brings_new_words(word_model: WordModel, tmp_path: Path) -> None:

@@ -38,6 +38,26 @@ class Endpoint:
         self._spoken = 0
         self.over = False
 
+    @property
+    def rules(self) -> EndRules:
+        """When a turn ends."""
+        return self._rules
+
+    @property
+    def spoken(self) -> bool:
+        """Whether anything was said; one frame that looks like a unit is as often a click."""
+        return self._spoken > 1
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last unit."""
+        return self._time - self._last_unit
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since the last loud frame."""
+        return self._time - self._last_loud
+
     def update(self, time: float, blank: float, level_db: float) -> bool:
         """A frame that ends `time` seconds into the turn; `blank` is the posterior probability of blank."""
         rules = self._rules
@@ -49,13 +69,10 @@ class Endpoint:
             self._last_unit = time
         if level_db > self._floor + rules.rise_db:
             self._last_loud = time
-        silence = time - self._last_unit
-        # One frame that looks like a unit is as often a click.
-        paused = self._spoken > 1 and silence >= rules.pause and time - self._last_loud >= rules.hush
+        paused = self.silence >= rules.pause and self.quiet >= rules.hush
         self.over = self.over or (
-            paused
-            or (self._spoken > 1 and silence >= rules.long_pause)
-            or (self._spoken <= 1 and time >= rules.patience)
+            (self.spoken and (paused or self.silence >= rules.long_pause))
+            or (not self.spoken and time >= rules.patience)
             or time >= rules.longest
         )
         return self.over

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +79,7 @@ def hot_graph(hot: Sequence[HotWord], vocabulary: Vocabulary, pronounce: Pronoun
     small = {token: place + FIRST_WORD for place, token in enumerate(tokens)}
     spoken = ((small[token], variant) for token in tokens for variant in vocabulary.pronunciations(token))
     graph = compile_phrases(spoken, [[small[t] for t in phrase] for phrase in phrases], len(tokens) + FIRST_WORD)
-    word = np.array([0, 0, *tokens], np.int32)[graph.word]
-    return Arcs(graph.unit, word, graph.cost, graph.target, graph.first, graph.final), vocabulary
+    return replace(graph, word=np.array([0, 0, *tokens], np.int32)[graph.word]), vocabulary
 
 
 def _parsed(line: str) -> HotWord:

@@ -18,7 +18,7 @@ from step_audio_mini.listen.context import Sentences, context
 from step_audio_mini.listen.endpoint import EndRules
 from step_audio_mini.listen.hotwords import HotWord, hot_graph, teach
 from step_audio_mini.listen.search import Limits, Searcher
-from step_audio_mini.listen.space import Weighing, join, weigh
+from step_audio_mini.listen.space import Weighing, join, weigh, weigh_hot
 from step_audio_mini.listen.vocabulary import Vocabulary, spoken_chinese
 from step_audio_mini.runtime.manifest import Weights
 from step_audio_mini.text.letters import LetterToSound
@@ -144,6 +144,6 @@ class Recogniser:
         hot = None
         if expected.hot_words:
             graph, vocabulary = hot_graph(expected.hot_words, vocabulary, pronounce)
-            hot = weigh(graph, weighing)
+            hot = weigh_hot(graph, weighing)
         self.vocabulary = vocabulary
         self.searcher = Searcher(join([*general, *special], shares, weighing, hot), self.tuning.limits)

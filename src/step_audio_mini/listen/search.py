@@ -12,7 +12,7 @@ second from 4 MB.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from step_audio_mini.listen.arcs import Arcs
 
 _EMPTY_ROUNDS = 4
 """Empty arcs in a row: from a trigram's context to none, and across to another graph's."""
+_ROOM = 65_536
+"""Records of a traceback before it is first thinned out: 1 MB."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 """Odd multiplier that spreads word sequences over 64 bits (Knuth's multiplicative hashing)."""
 
@@ -134,6 +136,11 @@ class Beam:
         found = [int(place) for place in order[np.sort(first)][:most] if np.isfinite(ended[place])]
         return [self._trace(self._tokens, place, float(ended[place])) for place in found]
 
+    def closure(self) -> float:
+        """Natural log of the probability that the sentence ends here, by the n-grams: at most 0, -inf inside a word."""
+        score = self._tokens.score
+        return float((score - self._searcher.final[self._tokens.state]).max() - score.max())
+
     def _advance(self, row: NDArray[np.float64]) -> None:
         tokens, moves = self._tokens, self._searcher._moves
         goes_on = tokens.last > 0
@@ -155,7 +162,8 @@ class Beam:
         after_blank = _Tokens(tokens.state, np.zeros_like(tokens.last), blank, tokens.history, tokens.record)
         held_on = tokens.take(goes_on)
         held_on = _Tokens(held_on.state, held_on.last, held, held_on.history, held_on.record)
-        self._tokens = self._narrow(_joined((moved, after_blank, held_on)))
+        tokens = self._narrow(_joined((moved, after_blank, held_on)))
+        self._tokens = replace(tokens, record=self._book.thinned(tokens.record))
 
     def _follow_empties(self, tokens: _Tokens, floor: float) -> _Tokens:
         """The tokens, and those that empty arcs lead them to."""
@@ -202,8 +210,25 @@ class _Book:
     """Traceback: every unit a token took, with the word it brought and the record before."""
 
     def __init__(self) -> None:
-        self._size = 0
+        self._size, self._full = 0, _ROOM
         self._rows = np.empty((4, 4096), np.int32)
+
+    def thinned(self, records: Ints) -> Ints:
+        """Now and then forget what leads to none of the records, the only ones alive; their new numbers."""
+        if self._size < self._full:
+            return records
+        kept = np.zeros(self._size, np.bool_)
+        fresh = np.unique(records[records >= 0])
+        while len(fresh):
+            kept[fresh] = True
+            fresh = np.unique(self._rows[0, fresh])
+            fresh = fresh[(fresh >= 0) & ~kept[fresh]]
+        number = np.cumsum(kept, dtype=np.int32) - 1
+        self._rows = self._rows[:, : self._size][:, kept]
+        self._rows[0] = np.where(self._rows[0] >= 0, number[self._rows[0]], -1)
+        self._size = self._rows.shape[1]
+        self._full = max(_ROOM, 2 * self._size)
+        return np.where(records >= 0, number[records], -1).astype(np.int32)
 
     def write(self, before: Ints, unit: Ints, word: Ints, frame: int) -> Ints:
         """Add records, return their numbers."""

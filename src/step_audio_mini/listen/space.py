@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from step_audio_mini.listen.arcs import Arcs
+from step_audio_mini.listen.arcs import INFINITE, Arcs
 from step_audio_mini.listen.wordgraph import LINK_IN, LINK_OUT
 
 
@@ -25,8 +25,10 @@ class Weighing:
     """Probability that a sentence begins in the pack's graph."""
     cross: float = 6.0
     """Cost, unscaled, of passing from one graph into the other between two words."""
-    hot: float = 4.0
+    hot: float = 7.0
     """Cost, unscaled, of a hot word between any two words, whatever they are."""
+    hot_unit: float = 0.6
+    """Less, for each of its units: a long word is rarely heard by mistake."""
     silence: float = 3.0
     """Cost, unscaled, of a turn without a word."""
 
@@ -36,6 +38,18 @@ def weigh(arcs: Arcs, weighing: Weighing) -> Arcs:
     scale = np.float32(weighing.language)
     cost = arcs.cost * scale + np.where(arcs.word > 0, np.float32(weighing.word), np.float32(0))
     return Arcs(arcs.unit, arcs.word, cost.astype(np.float32), arcs.target, arcs.first, arcs.final * scale)
+
+
+def weigh_hot(arcs: Arcs, weighing: Weighing) -> Arcs:
+    """A graph of phrases with the cost of a word, and the boost of its units, on its arcs.
+
+    Sentences do not end in it: they do after leaving it, at the price that another graph knows.
+    """
+    boost = np.float32(weighing.hot_unit * weighing.language)
+    weighed = weigh(arcs, weighing)
+    spoken = (arcs.unit > 0) & (arcs.unit < LINK_IN)
+    cost = np.where(spoken, weighed.cost - boost, weighed.cost).astype(np.float32)
+    return replace(weighed, cost=cost, final=np.full_like(weighed.final, INFINITE))
 
 
 def join(graphs: Sequence[Arcs], shares: Sequence[float], weighing: Weighing, hot: Arcs | None = None) -> Arcs:

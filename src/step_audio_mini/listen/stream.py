@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,7 @@ from step_audio_mini.listen.alignment import FRAME_SECONDS, word_shares, words_o
 from step_audio_mini.listen.endpoint import Endpoint
 from step_audio_mini.listen.recogniser import Recogniser
 from step_audio_mini.listen.speaker_attributes import SpeakerModel, attributes
+from step_audio_mini.listen.turn_end import end_probability
 from step_audio_mini.runtime import state
 from step_audio_mini.types import SAMPLE_RATE, Frames, Hearing, Hypothesis, Samples, Vectors
 
@@ -34,6 +37,8 @@ class Stream:
         self._state = state.init(recogniser.network)
         self._beam = recogniser.searcher.start()
         self._end = Endpoint(recogniser.tuning.end)
+        self._end_probabilities: list[float] = []
+        self._told, self._told_at = Hypothesis((), 0.0), 0
         self._samples: list[Samples] = []
         self._taken = 0
         self._log_probs: list[NDArray[np.float32]] = []
@@ -52,18 +57,31 @@ class Stream:
         return self._end.over
 
     @property
+    def end_probability(self) -> float:
+        """Probability 0...1 that the speaker has finished, from the silence and from what was said; 0 before speech.
+
+        It follows the sound frame by frame (40 ms), as far as whole chunks were taken; `accept` tells yes or no.
+        """
+        return self._end_probabilities[-1] if self._end_probabilities else 0.0
+
+    @property
+    def end_probabilities(self) -> Sequence[float]:
+        """`end_probability` after every frame so far."""
+        return self._end_probabilities
+
+    @property
     def seconds(self) -> float:
         """Length of the sound taken so far."""
         return self._taken / SAMPLE_RATE
 
     def partial(self) -> Hypothesis:
         """The best reading so far; its last words may still change."""
-        if not self._log_probs:
-            return Hypothesis((), 0.0)
-        path = self._beam.best()
-        log_probs = np.concatenate(self._log_probs)
-        words = words_of(path, self._recogniser.vocabulary, log_probs, [1.0] * len(path.words))
-        return Hypothesis(tuple(words), path.score)
+        if self._told_at != self._beam.frames:
+            path = self._beam.best()
+            log_probs = np.concatenate(self._log_probs)
+            words = words_of(path, self._recogniser.vocabulary, log_probs, [1.0] * len(path.words))
+            self._told, self._told_at = Hypothesis(tuple(words), path.score), self._beam.frames
+        return self._told
 
     def finish(self) -> Hearing:
         """The end of the turn: what was said, how it sounded, and the encoder's vectors where units peak."""
@@ -109,13 +127,19 @@ class Stream:
         first = self._beam.frames
         searched = log_probs.copy()
         searched[:, 0] -= np.float32(self._recogniser.tuning.blank)
-        self._beam.push(searched)
         self._log_probs.append(log_probs)
         self._vectors.append(out["vectors"][0].astype(np.float32))
-        levels = _levels_db(frames)
-        for number, level in enumerate(levels):
+        for number, level in enumerate(_levels_db(frames)):
+            self._beam.push(searched[number : number + 1])
             time = (first + number + 1) * FRAME_SECONDS
             self._end.update(time, float(np.exp(log_probs[number, 0])), float(level))
+            self._end_probabilities.append(self._probability())
+
+    def _probability(self) -> float:
+        end = self._end
+        if not end.spoken:
+            return 0.0
+        return end_probability(end.silence, end.quiet, self._beam.closure(), end.rules)
 
     def _no_vectors(self) -> Vectors:
         return np.zeros((0, int(self._recogniser.network.facts.get("dimension", 0))), np.float32)
