@@ -17,7 +17,7 @@ from tests.fakes import FakeRooms, speech
 
 pytestmark = pytest.mark.unit
 
-WORD = {"w", "start", "end", "p"}
+WORD = {"w", "lang", "start", "end", "p"}
 
 
 @pytest.fixture
@@ -66,7 +66,9 @@ def test_the_same_call_twice_writes_the_same_bytes(run: Run, rooms: FakeRooms, q
 
 def test_listen(run: Run, rooms: FakeRooms, question: Path) -> None:
     content = json.loads(run("listen", question, "--json").out)
-    assert list(content) == ["transcript", "language", "confidence", "words", "nbest", "attributes"]
+    assert list(content) == ["transcript", "language", "confidence", "words", "nbest", "attributes", "written"]
+    assert content["written"] == "turn on the light"
+    assert content["words"][0]["lang"] == "en"
     assert content["nbest"][0]["transcript"] == content["transcript"]
     assert set(content["nbest"][0]) == {"transcript", "score", "words"}
     assert run("listen", question).out.startswith("heard      turn on the light")

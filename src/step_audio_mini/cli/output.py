@@ -97,7 +97,13 @@ def show_json(content: Mapping[str, Any]) -> None:
 
 def _words(hypothesis: Hypothesis) -> list[Json]:
     return [
-        {"w": w.text, "start": round(w.start, 2), "end": round(w.end, 2), "p": round(w.confidence, 3)}
+        {
+            "w": w.text,
+            "lang": w.language,
+            "start": round(w.start, 2),
+            "end": round(w.end, 2),
+            "p": round(w.confidence, 3),
+        }
         for w in hypothesis.words
     ]
 
