@@ -19,6 +19,7 @@ from step_audio_mini.data.packs import Clip
 from step_audio_mini.evaluate.confusions import confusion_rows
 from step_audio_mini.evaluate.intervals import Count, rate
 from step_audio_mini.evaluate.measures import ErrorCount, character_errors, phone_errors, syllable_errors, word_errors
+from step_audio_mini.evaluate.reliability import calibration_figure, right_words
 from step_audio_mini.evaluate.results import Row, row
 from step_audio_mini.evaluate.trained import by_acquaintance, marked
 from step_audio_mini.listen.recogniser import Recogniser, WordModel
@@ -43,6 +44,8 @@ class Heard:
     """Best unit of every frame, repeats and blanks dropped."""
     text: str
     """Words found by the search."""
+    sure: tuple[tuple[str, float], ...] = ()
+    """English words and single Han characters of the text, each with its confidence."""
 
 
 class Ears(Protocol):
@@ -83,8 +86,9 @@ class OurEars:
         stream = Stream(self._recogniser)
         self._network.best.clear()
         stream.accept(samples)
-        text = stream.finish().best.text
-        return Heard(tuple(self._network.units()), text)
+        best = stream.finish().best
+        sure = tuple((part, word.confidence) for word in best.words for part in words(word.text))
+        return Heard(tuple(self._network.units()), best.text, sure)
 
     def units(self, samples: Samples) -> list[str]:
         """Greedy units of a clip, streamed in chunks of 320 ms."""
@@ -211,7 +215,9 @@ def _greedy_rows(test: EarsTest, pack: str, language: str, clips: list[Clip], he
 def _word_rows(pack: str, language: str, clips: list[Clip], heard: Mapping[str, Heard]) -> list[Row]:
     """Word or character errors through the search."""
     count, name = (word_errors, "word error") if language == "en" else (character_errors, "character error")
-    return _rows(name, pack, clips, lambda clip: count(clip.text, heard[clip.id].text))
+    rows = _rows(name, pack, clips, lambda clip: count(clip.text, heard[clip.id].text))
+    pairs = [right_words(words(clip.text), heard[clip.id].sure) for clip in clips]
+    return [*rows, row("word confidence, ECE", pack, calibration_figure(pairs), "real")] if any(pairs) else rows
 
 
 def _peer_rows(test: EarsTest, pack: str, peer: Peer, clips: list[Clip], heard: Mapping[str, Heard]) -> list[Row]:
