@@ -105,7 +105,7 @@ def draw_robust(figure: Any, rows: Rows) -> bool:
                 spots = [CONDITIONS.index(name) + 0.12 * number for name in names if f"{measure}, {name}" in table]
                 values = [row.value for row in one]
                 named = label if names is ladder else None
-                axes.errorbar(spots, values, yerr=_bars(one), fmt=line, color=f"C{number}", capsize=2, label=named)
+                axes.errorbar(spots, values, yerr=_bars(one), fmt=line, color=f"C{number}", label=named)
         axes.set_xticks(range(len(CONDITIONS)), CONDITIONS, rotation=40, ha="right")
         axes.set_ylim(bottom=0)
         axes.grid(axis="y", alpha=0.3)
