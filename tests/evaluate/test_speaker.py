@@ -100,5 +100,7 @@ def test_rows(make_pack: MakePack, tmp_path: Path) -> None:  # noqa: F811
     assert (rows["gender right", "people"].value, rows["gender right", "people"].n) == (50.0, 24)
     assert rows["gender right, en female", "people"].value == 100.0
     assert rows["gender told", "all packs"].value == 100.0
+    assert rows["gender right where told, female", "all packs"].value == 100.0
+    assert rows["gender right where told, male", "all packs"].value == 0.0
     assert rows["equal error, same or other speaker", "people"].value == 0.0
     assert ("language right, 10 dB SNR", "people") in rows

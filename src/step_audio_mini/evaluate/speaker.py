@@ -201,6 +201,9 @@ def _told_rows(seen: Sequence[Seen], suffix: str) -> list[Row]:
             counts = [Count(one.guesses[name][1] >= LEAST, 1, one.clip.speaker) for one in labelled]
             rows.append(row(f"{name} told{suffix}", "all packs", rate(counts), "real"))
         rows += _right(f"{name} right where told{suffix}", "all packs", name, told)
+        for label in ATTRIBUTES[name]:  # the commoner class would hide the rarer one
+            members = [one for one in told if attributes_of(one.clip)[name] == label]
+            rows += _right(f"{name} right where told, {label}{suffix}", "all packs", name, members)
     return rows
 
 
