@@ -15,12 +15,16 @@ from step_audio_mini import StepAudio2Mini
 from step_audio_mini.audio import file as sound_file
 from step_audio_mini.cli.main import main
 from step_audio_mini.errors import UserError
+from step_audio_mini.evaluate.mind import read_set
+from step_audio_mini.rooms import TrainedRooms
+from step_audio_mini.runtime.manifest import Weights
+from step_audio_mini.think.mind import Mind
 from step_audio_mini.types import Samples, Turn
 from tests import tiny
 
 pytestmark = pytest.mark.unit
 
-ORDER = "i want a small coffee"
+ORDER = "get me a small coffee"
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +209,17 @@ def test_the_command_line_goes_the_same_way(
     assert main(["listen", "in.wav", "-p", "coffee", "--weights", str(weights)]) == 0
     assert main(["think", "turn on the kitchen light", "--weights", str(weights)]) == 0
     assert capfd.readouterr().err == ""
+
+
+def test_rooms_can_be_kept_from_held_out_phrasings(weights: Path) -> None:
+    rooms = TrainedRooms(Weights.open(weights), None, {}, None, phrasings="train")
+    mind = rooms.mind("home")
+    assert isinstance(mind, Mind)
+    everything = Mind.load("home", weights)
+    asked = [c.turns[0].text.split() for c in read_set("phrasings") if c.pack == "home" and c.language == "en"][:40]
+
+    def familiar(one: Mind) -> float:
+        return float(sum(one._reader._hints.of(units).familiar[1] for units in asked))
+
+    assert familiar(mind) < familiar(everything)
+    assert StepAudio2Mini(rooms).listen(tiny.say("turn on the light"), "home").best.text == "turn on the light"

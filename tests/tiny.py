@@ -241,10 +241,14 @@ SPOKEN = {
     "turn": "T ER1 N", "switch": "S W IH1 CH", "on": "AA1 N", "off": "AO1 F", "the": "DH AH0", "light": "L AY1 T",
     "lamp": "L AE1 M P", "kitchen": "K IH1 CH AH0 N", "a": "AH0", "coffee": "K AA1 F IY0", "small": "S M AO1 L",
     "i": "AY1", "want": "W AA1 N T", "hello": "HH AH0 L OW1", "is": "IH1 Z", "which": "W IH1 CH", "one": "W AH1 N",
+    "get": "G EH1 T", "me": "M IY1",
     "打": "d a3", "开": "k ai1", "灯": "d eng1", "客": "k e4", "厅": "t ing1",
 }  # fmt: skip
 """Words of the tiny lexicon and how they are spoken."""
-SENTENCES = ("turn on the light", "switch off the lamp", "i want a small coffee", "打 开 灯", "打 开 客 厅 灯")
+SENTENCES = (
+    "turn on the light", "switch off the lamp", "i want a small coffee", "get me a small coffee", "打 开 灯",
+    "打 开 客 厅 灯",
+)  # fmt: skip
 
 
 def say(text: str) -> Samples:

@@ -88,11 +88,13 @@ class TrainedRooms:
         tools: Mapping[str, ToolFunction],
         state: Path | None,
         hot_words: Iterable[str] = (),
+        phrasings: str | None = None,
     ) -> None:
+        """`phrasings` keeps search and mind to one split of the packs' phrasings, for measuring on the others."""
         from step_audio_mini.listen.hotwords import hot_words as parsed
 
         self._weights, self._voice_name, self._tools, self._state = weights, voice, tools, state
-        self._hot_words = parsed(hot_words)
+        self._hot_words, self._phrasings = parsed(hot_words), phrasings
         self._recognisers: dict[tuple[str, ...], Recogniser] = {}
         self._minds: dict[tuple[str, ...], TrainedMind] = {}
 
@@ -116,7 +118,7 @@ class TrainedRooms:
             pack = pack.model_copy(update={"languages": [language]})
         return Recogniser(
             *self._ears,
-            expected=Expected([context_sentences(pack)], self._hot_words, pack.sounds_like),
+            expected=Expected([context_sentences(pack, split_name=self._phrasings)], self._hot_words, pack.sounds_like),
             language=None if language == "auto" else language,
             cache=default_cache(),
         )
@@ -143,7 +145,9 @@ class TrainedRooms:
         if key not in self._minds:
             joined = _joined(key)
             network, pieces, tools = self._thinking
-            self._minds[key] = TrainedMind(joined, network, pieces, tools, ears=network.ears_width)
+            self._minds[key] = TrainedMind(
+                joined, network, pieces, tools, ears=network.ears_width, phrasings=self._phrasings
+            )
         return self._minds[key]
 
     @cached_property

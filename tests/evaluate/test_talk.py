@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,12 @@ def test_packs_take_turns(test: TalkTest) -> None:
 )
 def test_clean(samples: np.ndarray[tuple[int], np.dtype[np.float64]], clean: bool) -> None:
     assert is_clean(AudioChunk(samples.astype(np.float32))) == clean
+
+
+@pytest.mark.skipif(not (shutil.which("flite") and shutil.which("espeak-ng")), reason="no synthesisers")
+def test_held_out_phrasings_are_asked_of_the_model_that_never_saw_them(test: TalkTest) -> None:
+    deaf = StepAudio2Mini(FakeRooms())
+    asked: list[str] = []
+    deaf.listen = lambda sound, pack: asked.append(str(pack)) or test.model.listen(sound, pack)  # type: ignore
+    talk.phrasing_voice_rows(replace(test, most=3, strict=deaf))
+    assert len(asked) == 3

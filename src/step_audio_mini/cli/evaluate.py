@@ -79,7 +79,7 @@ def mind(out: OutOption = None, weights: WeightsOption = BUILT_IN, as_json: Json
     from step_audio_mini.think.mind import Mind
 
     opened = Weights.open(weights)
-    minds = remembered(lambda pack: Mind.load(pack, opened))
+    minds = remembered(lambda pack: Mind.load(pack, opened, phrasings="train"))
     _run("mind", weights, out, as_json, lambda tell: measure(minds, tell))
 
 
@@ -194,10 +194,13 @@ def _talk_test(cache: Cache, most: int, weights: str) -> TalkTest:
     from step_audio_mini.evaluate.talk import TalkTest
     from step_audio_mini.evaluate.trained import trained_speakers
     from step_audio_mini.model import StepAudio2Mini
+    from step_audio_mini.rooms import TrainedRooms
     from step_audio_mini.runtime.manifest import Weights
 
-    known = trained_speakers(Weights.open(weights))
-    return TalkTest(StepAudio2Mini.from_pretrained(weights), cache, most, weights, known)
+    opened = Weights.open(weights)
+    strict = StepAudio2Mini(TrainedRooms(opened, None, {}, None, phrasings="train"))
+    model = StepAudio2Mini.from_pretrained(weights)
+    return TalkTest(model, cache, most, weights, strict, trained_speakers(opened))
 
 
 def _run(

@@ -44,6 +44,8 @@ class TalkTest:
     """Most clips or phrasings of each kind (evenly spaced), for a quick look."""
     weights: str = BUILT_IN
     """Of the model, for what is measured in a process of its own."""
+    strict: StepAudio2Mini | None = None
+    """The model without the held-out phrasings in its search and hints; None: they are not kept from it."""
     trained: frozenset[str] = frozenset()
     """Speakers that the ears were trained on: their clips are left out."""
 
@@ -119,10 +121,10 @@ def _named(clip: Clip, decision: Decision) -> bool:
 
 def phrasing_voice_rows(test: TalkTest) -> list[Row]:
     """Held-out phrasings by voices that nobody trained on; Mandarin has variants of one synthesiser only."""
-    answers = []
+    answers, model = [], test.strict or test.model
     for number, case in enumerate(_spread(list(read_set("phrasings")), test.most)):
-        hearing = test.model.listen(np.concatenate([EDGE, spoken(case, number), EDGE]), case.pack)
-        answers.append((case, [test.model.think(hearing, case.pack)]))
+        hearing = model.listen(np.concatenate([EDGE, spoken(case, number), EDGE]), case.pack)
+        answers.append((case, [model.think(hearing, case.pack)]))
     voices = f"Flite {', '.join(peers.FLITE_VOICES)}; Mandarin by {len(peers.ESPEAK_VARIANTS)} variants of espeak-ng"
     return phrasing_rows(answers, "synthetic", note=voices)
 
