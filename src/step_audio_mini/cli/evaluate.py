@@ -218,7 +218,8 @@ def _run(
     console = Console(stderr=True, highlight=False)
     with console.status("") as status:
         rows = measure(status.update)
-    results = Results(command.split(maxsplit=1)[0], f"step-audio evaluate {command}", tuple(rows), _facts(weights))
+    part = command.split(maxsplit=1)[0]
+    results = Results(part, f"step-audio evaluate {command}", tuple(rows), _facts(part, weights))
     if out:
         results.write(out)
     if as_json:
@@ -235,14 +236,24 @@ def line_of(row: Row) -> tuple[str, str]:
     return f"{row.value:.3g}{unit}", f"{interval}  {row.measure}{who}: {row.data}"
 
 
-def _facts(weights: str) -> dict[str, Any]:
-    """What the figures belong to: version, and the first letters of each weight file's checksum."""
+MEASURED = {
+    "ears": ("ears", "letters", "lexicon", "words"),
+    "mind": ("mind_decoder", "mind_encoder", "mind_pieces"),
+    "voice": ("acoustic", "ears", "letters", "lexicon", "vocoder"),
+    "speaker": ("speaker",),
+}
+"""Parts of the weights that a measurement depends on; all of them where none are named."""
+
+
+def _facts(part: str, weights: str) -> dict[str, Any]:
+    """What the figures belong to: version, and the first letters of the checksum of each weight file in use."""
     from importlib.metadata import version
 
     from step_audio_mini.runtime.manifest import Weights
 
-    parts = Weights.open(weights).parts
-    sums = ", ".join(f"{name} {part.sha256[:8]}" for name, part in sorted(parts.items()))
+    parts = sorted(Weights.open(weights).parts.items())
+    wanted = MEASURED.get(part) or [name for name, _ in parts]
+    sums = ", ".join(f"{name} {one.sha256[:8]}" for name, one in parts if name in wanted)
     return {"version": version("step-audio-mini"), "weights": sums}
 
 
