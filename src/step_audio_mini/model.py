@@ -83,9 +83,9 @@ class StepAudio2Mini:
         """Hear one turn, whatever its pauses, and answer it. `dialogue`, of `open_dialogue`, remembers turns before."""
         blocks = _opened(sound)
         language_choice(language)
+        ears = self._rooms.ears(pack, language)  # first: making its search takes memory that the others then use
         dialogue = self.open_dialogue(pack, language) if dialogue is None else dialogue
-        mind, voice = self._rooms.mind(pack), self._rooms.voice()
-        ears, watch = self._rooms.ears(pack, language), _Stopwatch()
+        mind, voice, watch = self._rooms.mind(pack), self._rooms.voice(), _Stopwatch()
         for block in blocks:
             ears.accept(block)
         with watch("listen"):
@@ -102,17 +102,19 @@ class StepAudio2Mini:
         Events and their data: "partial" Hypothesis, "end_of_turn" Hearing, "tool_call" ToolCall, "decision" Decision,
         "audio" AudioChunk, "turn" Turn. Silence between turns is no turn.
         """
+        ears = self._rooms.ears(pack, language)  # first: making its search takes memory that the others then use
         dialogue = self.open_dialogue(pack, language)
         mind, voice = self._rooms.mind(pack), self._rooms.voice()
         sound, answered, more = map(as_samples, chunks), False, True
         while more:
-            ears, watch = self._rooms.ears(pack, language), _Stopwatch()
+            watch = _Stopwatch()
             more = yield from _hear(ears, sound)
             with watch("listen"):
                 hearing = ears.finish()
             if hearing.nbest or not (more or answered):
                 yield from _answer(hearing, mind, dialogue, voice, watch)
                 answered = True
+            ears = self._rooms.ears(pack, language)
 
     def generate(self, x: Any, match_length: bool = False, pack: Packs = "home") -> Any:
         """Answer each sound of a batch: (n,) or (B, n) in, (m,) or (B, m) out, shorter answers padded with zeros.

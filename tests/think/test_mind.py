@@ -160,7 +160,7 @@ def test_repeat_says_the_last_answer_again_slowly() -> None:
 
 
 def test_confidences_and_alternatives_are_read() -> None:
-    words = tuple(Word(w, 0.0, 0.1, c, "en") for w, c in (("turn", 0.95), ("on", 0.3)))
+    words = tuple(Word(w, 0.0, 0.1, c, "en") for w, c in (("turn", 0.95), ("on", 0.55)))
     other = (Word("turn", 0.0, 0.1, 0.5, "en"), Word("off", 0.0, 0.1, 0.5, "en"))
     hearing = Hearing(
         (Hypothesis(words, -1.0), Hypothesis(other, -2.0)), Attributes(20.0, 4.0, None), np.zeros((3, 192), np.float32)

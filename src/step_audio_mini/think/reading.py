@@ -23,7 +23,7 @@ MAX_STATE_UNITS = 12
 MAX_HYPOTHESES = 2
 DESCRIPTION_PIECES = 48
 """Pieces that describe one intent or slot; more are cut."""
-CONFIDENCE_BINS = (0.08, 0.18, 0.32, 0.5, 0.8)
+CONFIDENCE_BINS = (0.3, 0.5, 0.6, 0.66, 0.8)
 """Edges, in about equal shares of what the ears give; the last bin is typed text."""
 STATE, FIRST, OTHER = 0, 1, 2
 Int64 = NDArray[np.int64]
