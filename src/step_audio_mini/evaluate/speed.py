@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from step_audio_mini.audio import file
 from step_audio_mini.errors import UserError
@@ -76,17 +75,20 @@ def talk_rows(model: StepAudio2Mini, recording: Path, pack: str, weights: str) -
     return rows
 
 
-def cold_start(recording: Path, pack: str, weights: str) -> tuple[float, float, float]:
-    """Wall seconds, processor seconds and peak megabytes of `step-audio talk` in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "step_audio_mini.cli.main", "talk", str(recording)]
-        command += ["--pack", pack, "--weights", weights]
-        began = time.monotonic()
-        child = subprocess.Popen([*command, "-o", str(Path(folder) / "answer.wav")], stdout=subprocess.DEVNULL)
-        cost = _wait(child, f"step-audio talk {recording}")
-        return time.monotonic() - began, *cost
+PEAK = """
+import sys
+from step_audio_mini.evaluate.speed import peak_megabytes
 
+print(peak_megabytes())
+"""
+COLD = """
+import sys
+from step_audio_mini.cli.main import main
 
+code = main(sys.argv[1:])
+if code:
+    sys.exit(code)
+"""
 ANSWERER = """
 import sys
 from step_audio_mini.model import StepAudio2Mini
@@ -96,6 +98,16 @@ for line in sys.stdin:
     pack, path = line.rstrip("\\n").split(" ", 1)
     model.talk(path, pack)
 """
+"""What processes of their own do; each tells its peak at the end, because that of a child counts its parent's too."""
+
+
+def cold_start(recording: Path, pack: str, weights: str) -> tuple[float, float, float]:
+    """Wall seconds, processor seconds and peak megabytes of `step-audio talk` in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["talk", str(recording), "--pack", pack, "--weights", weights, "-o", str(Path(folder) / "answer.wav")]
+        began = time.monotonic()
+        cost = _run(COLD, command, "", {}, f"step-audio talk {recording}")
+        return time.monotonic() - began, *cost
 
 
 def answering_megabytes(sounds: Iterable[tuple[Samples, str]], weights: str) -> float:
@@ -107,28 +119,41 @@ def answering_megabytes(sounds: Iterable[tuple[Samples, str]], weights: str) -> 
             file.write(path, samples)
             lines.append(f"{pack} {path}\n")
         state = {"STEP_AUDIO_STATE": str(Path(folder) / "state.sqlite")}
-        command = [sys.executable, "-c", ANSWERER, weights]
-        child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | state
-        )
-        assert child.stdin is not None
-        with child.stdin as asked:
-            asked.writelines(lines)
-        return _wait(child, "a process that answers recordings")[1]
+        return _run(ANSWERER, [weights], "".join(lines), state, "a process that answers recordings")[1]
 
 
-def _wait(child: subprocess.Popen[Any], what: str) -> tuple[float, float]:
-    """Processor seconds and peak megabytes of a process at its end."""
+def _run(
+    code: str, arguments: Sequence[str], given: str, environment: dict[str, str], what: str
+) -> tuple[float, float]:
+    """Processor seconds and peak megabytes of a Python process."""
+    command = [sys.executable, "-c", code + PEAK, *arguments]
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | environment,
+    )
+    assert child.stdin is not None and child.stdout is not None
+    with child.stdin as asked, child.stdout as told:
+        asked.write(given)
+        asked.close()
+        printed = told.read().split()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise UserError(f"{what} ended with {child.returncode}; run it alone to see why")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+    return usage.ru_utime + usage.ru_stime, float(printed[-1])
 
 
 def peak_megabytes() -> float:
     """Most memory this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+    try:  # on Linux the figure of getrusage counts the process that started this one
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
 
 
 def machine() -> str:
