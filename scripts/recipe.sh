@@ -15,12 +15,18 @@ step-audio prepare --from "$packs" --from "$work/packs" --cache "$work/cache"
 step-audio export words --texts "$texts" --speech "$packs" --weights "$work/weights"
 
 # ears: a few clean speakers lead off the all-blank plateau, then everything
-train ears --data "$work/cache" --out "$work/runs/ears-clean" --set stage=clean --set steps=1300 --set rate=5e-4 \
-    --set warmup=500 --set final=1 --set "lexicon=$lexicon" --set "letters=$letters"
-train ears --data "$work/cache" --out "$work/runs/ears" --start "$work/runs/ears-clean" --set "lexicon=$lexicon" \
-    --set "letters=$letters"
-step-audio export ears --data "$work/cache" --run "$work/runs/ears" --weights "$work/weights" --set "lexicon=$lexicon" \
-    --set "letters=$letters"
+train ears --data "$work/cache" --out "$work/runs/ears-clean" --set "lexicon=$lexicon" --set "letters=$letters" \
+    --set stage=clean --set steps=1300 --set rate=5e-4 --set warmup=500 --set final=1
+train ears --data "$work/cache" --out "$work/runs/ears" --set "lexicon=$lexicon" --set "letters=$letters" \
+    --start "$work/runs/ears-clean"
+
+# orders come with slots but without words: these ears find them, and go on with them
+[ -e "$work/orders.tsv" ] || step-audio export transcripts --data "$work/cache" --run "$work/runs/ears" --pack coffee \
+    --out "$work/orders.tsv" --set "lexicon=$lexicon" --set "letters=$letters"
+train ears --data "$work/cache" --out "$work/runs/ears-more" --set "lexicon=$lexicon" --set "letters=$letters" \
+    --start "$work/runs/ears" --set "transcripts=$work/orders.tsv"
+step-audio export ears --data "$work/cache" --run "$work/runs/ears-more" --weights "$work/weights" \
+    --set "lexicon=$lexicon" --set "letters=$letters" --set "transcripts=$work/orders.tsv"
 
 # speaker: who speaks, gender, age band and language, by a network of its own
 train speaker --data "$work/cache" --out "$work/runs/speaker"
@@ -29,6 +35,15 @@ step-audio export speaker --data "$work/cache" --run "$work/runs/speaker" --weig
 # mind: dialogues generated from the packs of scenarios
 train mind --data "$texts" --out "$work/runs/mind"
 step-audio export mind --data "$texts" --run "$work/runs/mind" --weights "$work/weights"
+
+# the mind again, over what these ears make of orders, of requests they were not taught, and of read sentences
+[ -e "$work/heard/requests" ] || step-audio prepare --packs requests=2200 --out "$work/heard"
+step-audio prepare --from "$packs" --from "$work/heard" --cache "$work/heard-cache"
+[ -e "$work/hearings" ] || step-audio export hearings --data "$work/heard-cache" --weights "$work/weights" \
+    --out "$work/hearings" --most "${4:-2200}"
+train join --data "$texts" --out "$work/runs/join" --start "$work/runs/mind" --set "hearings=$work/hearings" \
+    --set sound=false
+step-audio export mind --data "$texts" --run "$work/runs/join" --weights "$work/weights" --words-alone
 
 # voice: alignment, F0 and energy are measured first
 train voice --data "$work/cache" --out "$work/runs/voice" --set "lexicon=$lexicon"

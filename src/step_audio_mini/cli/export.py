@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 
 DataOption = Annotated[Path, typer.Option(help="Folder of prepared data that the run was trained on.")]
 RunOption = Annotated[Path, typer.Option(help="Folder of the run.")]
-FolderOption = Annotated[Path, typer.Option(help="Folder of weights that gets the part.")]
+FolderOption = Annotated[Path, typer.Option(help="Folder of weights.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value, as the run was trained with.")]
 
 
@@ -39,15 +39,25 @@ def ears(
 
 
 @app.command()
-def mind(data: DataOption, run: RunOption, weights: FolderOption, settings: SetOption = None) -> None:
-    """The mind's encoder, decoder and sub-word model."""
+def mind(
+    data: DataOption,
+    run: RunOption,
+    weights: FolderOption,
+    words_alone: Annotated[
+        bool, typer.Option(help="The run never learnt from the ears' vectors: ignore them.")
+    ] = False,
+    settings: SetOption = None,
+) -> None:
+    """The mind's encoder, decoder and sub-word model, from a run of `mind` or `join`."""
     from step_audio_mini.train.export import dev_figures, load_averaged
-    from step_audio_mini.train.export_mind import add_mind
+    from step_audio_mini.train.export_mind import add_mind, shut_gate
     from step_audio_mini.train.export_search import SOURCES
 
     recipe = _recipe("mind", data, settings)
     network = recipe.build()
     load_averaged(network, run)
+    if words_alone:
+        shut_gate(network)
     training = {"command": _command("mind", settings), "sources": SOURCES}
     opened = add_mind(
         weights, network, recipe.data.pieces.read_bytes(), {"training": training, "quality": dev_figures(run)}
@@ -101,6 +111,22 @@ def words(
 
     figures = export_search(texts, speech, weights)
     out.show([(name, str(value)) for name, value in figures.items()])
+
+
+@app.command()
+def hearings(
+    data: DataOption,
+    weights: FolderOption,
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder that gets what was heard.")],
+    most: Annotated[int, typer.Option(help="Most clips of each kind.")] = 2000,
+) -> None:
+    """What the ears of some weights hear of orders, requests and read sentences, for `train join`."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.runtime.manifest import Weights
+    from step_audio_mini.train.hear import ears_of, hear_all
+
+    counts = hear_all(Cache.open(data), ears_of(Weights.open(weights)), out_folder, most)
+    out.show([(kind, f"{count} clips heard") for kind, count in counts.items()])
 
 
 @app.command()

@@ -113,6 +113,15 @@ def mind_training(command: str, packs: Sequence[str]) -> dict[str, Any]:
     return {"command": command, "hours": 0.0, "packs": {}, "scenario_packs": list(packs), "texts": dict(TEXTS)}
 
 
+def shut_gate(net: MindNet) -> None:
+    """Never listen to the ears' vectors: for a network that learnt from words alone, whose gate means nothing."""
+    last = net.gate[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.fill_(-30.0)
+
+
 def add_mind(folder: Path, net: MindNet, pieces: bytes, about: Mapping[str, Any]) -> Weights:
     """Put the mind's three parts into a folder of weights; `about`: training and quality of the manifest."""
     encoder, decoder = mind_graphs(net)

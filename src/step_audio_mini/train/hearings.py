@@ -77,7 +77,7 @@ def read_hearings(folder: Path) -> list[Heard]:
         with np.load(folder / "vectors.npz") as stored:
             vectors = [stored[str(number)].astype(np.float32) for number in range(len(lines))]
     except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"no hearings in {folder} ({error}); make them with `step-audio prepare`") from None
+        raise UserError(f"no hearings in {folder} ({error}); make them with `step-audio export hearings`") from None
     return [_heard(json.loads(line), v) for line, v in zip(lines, vectors, strict=True)]
 
 
