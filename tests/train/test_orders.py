@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from step_audio_mini.errors import UserError  # noqa: E402
 from step_audio_mini.text.lexicon import Lexicon, transcript_units  # noqa: E402
 from step_audio_mini.text.phones import UNITS  # noqa: E402
 from step_audio_mini.think.pack_file import load_pack  # noqa: E402
+from step_audio_mini.train import orders  # noqa: E402
 from step_audio_mini.train.orders import (  # noqa: E402
     likeliest,
+    path_costs,
     read_transcripts,
     skeletons,
     words_of,
@@ -51,7 +54,21 @@ def test_the_likeliest_text_is_found_with_its_distance() -> None:
     assert likeliest(["words unknown"], said("a"), LEXICON) is None
 
 
-def test_orders_get_words_that_carry_their_values(tmp_path: Path) -> None:
+def test_costs_are_those_of_the_best_alignment() -> None:
+    posteriors = torch.randn(5, len(UNITS)).log_softmax(-1)
+    sequences = [(3, 3), (4, 7, 3), (9,), (1, 1, 1, 1, 1)]
+    every = list(itertools.product(sorted({0, *itertools.chain(*sequences)}), repeat=5))
+
+    def collapsed(path: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(unit for before, unit in zip((0, *path), path, strict=False) if unit not in (0, before))
+
+    for cost, units in zip(path_costs(sequences, posteriors), sequences, strict=True):
+        fits = [-float(sum(posteriors[t, u] for t, u in enumerate(p))) for p in every if collapsed(p) == units]
+        assert float(cost) == pytest.approx(min(fits, default=float("inf")), rel=1e-4)
+
+
+def test_orders_get_words_that_carry_their_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "DRAWS", 3_000)
     pack = load_pack("coffee")
     bank = skeletons(pack, "orderDrink")
     assert all("{coffeeDrink}" in text for slots, texts in bank.items() if "coffeeDrink" in slots for text in texts)
