@@ -52,6 +52,7 @@ class Lexicon:
     ) -> None:
         self._spoken = {word: _VARIANT.join(" ".join(p) for p in spoken) for word, spoken in entries.items()}
         self._fallback = fallback
+        self._units: dict[str, tuple[Pronunciation, ...]] = {}  # of words that were asked for
 
     @classmethod
     def load(cls, path: Path, fallback: Callable[[str], Pronunciation | None] | None = None) -> Lexicon:
@@ -92,7 +93,10 @@ class Lexicon:
 
     def units(self, word: str) -> tuple[Pronunciation, ...]:
         """All pronunciations as recogniser units (no stress), without repetitions."""
-        return tuple(dict.fromkeys(strip_stress(p) for p in self.pronunciations(word)))
+        found = self._units.get(word)
+        if found is None:
+            found = self._units[word] = tuple(dict.fromkeys(strip_stress(p) for p in self.pronunciations(word)))
+        return found
 
     def merged(self, other: Lexicon) -> Lexicon:
         """The same lexicon with the words it lacks taken from another; own pronunciations and own fallback stay."""
