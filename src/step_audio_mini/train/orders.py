@@ -62,8 +62,9 @@ def words_of(clips: Iterable[Clip], pack: Pack, lexicon: Lexicon, hear: Posterio
         intent, slots = clip.labels.get("intent"), clip.labels.get("slots")
         if intent not in pack.intents or not slots:
             continue
-        bank = banks.setdefault(intent, skeletons(pack, intent))
-        texts = [text.format(**slots) for text in bank.get(frozenset(slots), [])[:CANDIDATES]]
+        if intent not in banks:
+            banks[intent] = skeletons(pack, intent)
+        texts = [text.format(**slots) for text in banks[intent].get(frozenset(slots), [])[:CANDIDATES]]
         found = likeliest(texts, hear(clip), lexicon)
         if found is not None and found[1] < WORST:
             yield Found(clip, *found)
