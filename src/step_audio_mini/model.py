@@ -102,19 +102,18 @@ class StepAudio2Mini:
         Events and their data: "partial" Hypothesis, "end_of_turn" Hearing, "tool_call" ToolCall, "decision" Decision,
         "audio" AudioChunk, "turn" Turn. Silence between turns is no turn.
         """
-        ears = self._rooms.ears(pack, language)  # first: making its search takes memory that the others then use
+        self._rooms.ears(pack, language)  # first: making its search takes memory that the others then use
         dialogue = self.open_dialogue(pack, language)
         mind, voice = self._rooms.mind(pack), self._rooms.voice()
         sound, answered, more = map(as_samples, chunks), False, True
         while more:
-            watch = _Stopwatch()
+            ears, watch = self._rooms.ears(pack, language), _Stopwatch()
             more = yield from _hear(ears, sound)
             with watch("listen"):
                 hearing = ears.finish()
             if hearing.nbest or not (more or answered):
                 yield from _answer(hearing, mind, dialogue, voice, watch)
                 answered = True
-            ears = self._rooms.ears(pack, language)
 
     def generate(self, x: Any, match_length: bool = False, pack: Packs = "home") -> Any:
         """Answer each sound of a batch: (n,) or (B, n) in, (m,) or (B, m) out, shorter answers padded with zeros.

@@ -97,7 +97,6 @@ def _version(package: str) -> str | None:
 def _peak_megabytes() -> int | None:
     if sys.platform == "win32":
         return None
-    import resource
+    from step_audio_mini.evaluate.speed import peak_megabytes
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
+    return round(peak_megabytes())

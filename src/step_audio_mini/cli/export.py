@@ -138,7 +138,6 @@ def transcripts(
     settings: SetOption = None,
 ) -> None:
     """Words of train clips that come with intent and slots but without words, found by the ears of a run."""
-    from step_audio_mini.text.lexicon import Lexicon
     from step_audio_mini.think.pack_file import load_pack
     from step_audio_mini.train.orders import words_of, write_transcripts
     from step_audio_mini.train.recipes.ears import EarsRecipe
@@ -146,8 +145,8 @@ def transcripts(
     recipe = _recipe("ears", data, settings)
     assert isinstance(recipe, EarsRecipe)
     clips = [clip for clip in recipe.cache.clips if clip.split == "train" and not clip.text]
-    lexicon = Lexicon.load(Path(pairs_of(settings or [])["lexicon"]))
-    count = write_transcripts(words_of(clips, load_pack(pack), lexicon, recipe.listener(run)), out_file)
+    found = words_of(clips, load_pack(pack), recipe.lexicon, recipe.listener(run))
+    count = write_transcripts(found, out_file)
     out.show([("transcripts", f"{count} of {len(clips)} clips without words")])
 
 

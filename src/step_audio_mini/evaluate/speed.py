@@ -76,7 +76,6 @@ def talk_rows(model: StepAudio2Mini, recording: Path, pack: str, weights: str) -
 
 
 PEAK = """
-import sys
 from step_audio_mini.evaluate.speed import peak_megabytes
 
 print(peak_megabytes())

@@ -9,21 +9,16 @@ import hashlib
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from step_audio_mini.data.cache import Cache, to_float
 from step_audio_mini.data.packs import Clip
-from step_audio_mini.listen.context import default_cache
-from step_audio_mini.listen.recogniser import Expected, Recogniser, WordModel
-from step_audio_mini.listen.stream import Stream
+from step_audio_mini.model import StepAudio2Mini
+from step_audio_mini.rooms import TrainedRooms
 from step_audio_mini.runtime.manifest import Weights
-from step_audio_mini.runtime.session import Graph
-from step_audio_mini.think.pack import join
 from step_audio_mini.think.pack_file import load_pack
-from step_audio_mini.think.phrases import context_sentences
 from step_audio_mini.train.hearings import Hear, write_hearings
-from step_audio_mini.types import Hearing, Samples
 
 COUNTER, BOTH = ("coffee",), ("home", "clock-weather")
 SECONDS = (0.8, 8.0)
@@ -74,18 +69,5 @@ def _few(clips: list[Clip], most: int) -> list[Clip]:
 
 def ears_of(weights: Weights) -> Callable[[tuple[str, ...]], Hear]:
     """Packs to ears that expect their training phrasings."""
-    network, words = Graph(weights.read("ears"), "ears"), WordModel.load(weights)
-
-    @cache
-    def hear_with(packs: tuple[str, ...]) -> Hear:
-        sentences = context_sentences(join([load_pack(name) for name in packs]), split_name="train")
-        recogniser = Recogniser(network, words, expected=Expected([sentences]), cache=default_cache())
-
-        def hear(samples: Samples) -> Hearing:
-            stream = Stream(recogniser)
-            stream.accept(samples)
-            return stream.finish()
-
-        return hear
-
-    return hear_with
+    model = StepAudio2Mini(TrainedRooms(weights, None, {}, None, phrasings="train"))
+    return cache(lambda packs: partial(model.listen, pack=packs))

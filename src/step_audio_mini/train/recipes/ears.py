@@ -134,6 +134,7 @@ class EarsRecipe:
         `consistency` every clip is shown twice, masked differently.
         """
         self.cache, self.stage, self.consistency, self.size, self.seed = cache, stage, consistency, size, seed
+        self.lexicon = lexicon
         spoken = lexicon.merged(Lexicon({}, letters)) if letters else lexicon
         self.clips = [item for item in labelled(cache, spoken, "train", found) if item.clip.pack in stage.packs]
         if not self.clips:
