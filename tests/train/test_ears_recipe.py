@@ -13,6 +13,7 @@ import numpy as np  # noqa: E402
 
 from step_audio_mini.audio.features import log_mel  # noqa: E402
 from step_audio_mini.data.cache import Cache, build_cache, to_float  # noqa: E402
+from step_audio_mini.data.packs import Clip  # noqa: E402
 from step_audio_mini.errors import UserError  # noqa: E402
 from step_audio_mini.text.letters import LetterToSound  # noqa: E402
 from step_audio_mini.text.lexicon import Lexicon  # noqa: E402
@@ -22,11 +23,13 @@ from step_audio_mini.train.loop import LoopConfig, Trainer  # noqa: E402
 from step_audio_mini.train.recipes.ears import (  # noqa: E402
     JUDGED_VOICE,
     EarsRecipe,
+    Labelled,
     Stage,
     disagreement,
     edits,
     greedy,
     labelled,
+    part_of,
     stage_of,
 )
 from tests.data.conftest import make_pack  # noqa: E402, F401
@@ -97,6 +100,15 @@ def test_a_batch_is_a_pure_function_of_the_step(cache: Cache) -> None:
     first, second = (EarsRecipe(cache, LEXICON, stage, size=64).batch(3) for _ in range(2))
     assert first.ids == second.ids and first.chunk == second.chunk and torch.equal(first.frames, second.frames)
     assert first.target_counts.sum() == len(first.targets) and first.frames.shape[1] % 4 == 0
+
+
+def test_shares_of_the_clips_lie_inside_each_other() -> None:
+    items = [Labelled(Clip(f"c{i}", "p", "train", 1.0, "CC0", "made"), (1,)) for i in range(2_000)]
+    quarter, half = part_of(items, 0.25), part_of(items, 0.5)
+    assert {i.clip.id for i in quarter} < {i.clip.id for i in half}
+    assert abs(len(quarter) - 500) < 80
+    assert abs(len(half) - 1_000) < 100
+    assert part_of(items, 1.0) == items
 
 
 def test_stages_are_named(cache: Cache) -> None:
