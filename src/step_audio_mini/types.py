@@ -146,11 +146,23 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A piece of a reply, as it is written, and when it has been heard."""
+
+    text: str
+    """One word with the signs and spaces around it; all pieces of a reply joined are the reply, to the character."""
+    end: int
+    """Sample of its chunk, 0 to the chunk's length, at which its sound is over."""
+
+
+@dataclass(frozen=True, slots=True)
 class AudioChunk:
     """A piece of spoken answer."""
 
     samples: Samples
     sample_rate: int = SAMPLE_RATE
+    words: tuple[SpokenWord, ...] = ()
+    """What of the reply ends within the chunk, in order."""
 
 
 # the whole
