@@ -33,6 +33,7 @@ _PACKAGES = {
     "train": ("torch", "onnx", "onnxscript", "scipy", "matplotlib"),
     "pitch": ("pyworld",),
     "evaluate": ("jiwer", "pocketsphinx"),
+    "serve": ("fastapi", "openai", "prometheus_client", "uvicorn", "websockets"),
     "prepare": ("cn2an", "opencc", "pypinyin_dict", "ToJyutping", "pyroomacoustics"),
 }
 EXTRA_OF = {package: extra for extra, packages in _PACKAGES.items() for package in packages}
