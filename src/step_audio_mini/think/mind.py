@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from step_audio_mini.think.home import SimulatedHome
 from step_audio_mini.think.network import load_network
 from step_audio_mini.think.pack import Pack, join
 from step_audio_mini.think.pack_file import load_pack
+from step_audio_mini.think.plan import Plan
 from step_audio_mini.think.reading import Pieces, Reader
 from step_audio_mini.think.reply import Replies
 from step_audio_mini.think.state import Dialogue, SystemAct
@@ -119,8 +121,8 @@ class Mind:
         inputs = inputs_of(self._reader, reading, vectors, hearing.attributes.snr_db)
         return write(self._net, self._reader, reading, dialogue, inputs)
 
-    def decide(self, hearing: Hearing, dialogue: Dialogue) -> Decision:
-        """Understand a turn, run its tool, answer; the dialogue is brought up to date."""
+    def plan(self, hearing: Hearing, dialogue: Dialogue) -> Plan:
+        """What to do about a turn. Pure: same inputs, same plan; no tool runs and the dialogue stays as it is."""
         written = self.understand(hearing, dialogue)
         draft = self._careful(written)
         # a pack that lacks the language of the turn answers in its own
@@ -128,21 +130,72 @@ class Mind:
         if language not in self.pack.languages:
             language = self.pack.languages[0]
         state = DialogueState(draft.intent, dict(draft.slots))
-        calls, act, asked, reply, style = self._act(draft, state, language, hearing, dialogue)
-        kept = draft.act in ("repeat", "out_of_scope", "not_understood")
-        if not kept:
-            dialogue.state, dialogue.last_act, dialogue.asked = state, act, asked
-        elif dialogue.last_act in ("start", "done"):
-            dialogue.last_act = "sorry" if draft.act != "repeat" else dialogue.last_act
-        dialogue.last_reply, dialogue.language, dialogue.turns = reply, language, dialogue.turns + 1
-        return Decision(
-            draft.act, dialogue.state if kept else state, calls, reply, language, STYLES[style], written.certainty
+        keeps = draft.act in ("repeat", "out_of_scope", "not_understood")
+        said = self._say(draft, state, language, hearing, dialogue)
+        tool = None if said is not None else self.pack.intents[str(draft.intent)].tool
+        said = said or _Said(
+            "done", "" if tool else self._told(state, Outcome("done", {}), language, dialogue.turns)[0]
         )
+        return Plan(
+            act=draft.act,
+            state=dialogue.state if keeps else state,
+            calls=(ToolCall(tool, dict(state.slots)),) if tool else (),
+            reply=said.reply,
+            opening=self._replies.opening(state, language) if tool else "",
+            waiting=self._replies.shared("waiting", language, dialogue.turns) if tool else "",
+            language=language,
+            style=STYLES[said.style or draft.style],
+            confidence=written.certainty,
+            sense=written.sense,
+            system=said.act,
+            asked=said.asked,
+            keeps=keeps,
+            turn=dialogue.turns,
+        )
+
+    def run(self, plan: Plan) -> tuple[Outcome, ...]:
+        """Run the plan's tools, one after the other; returns within their deadlines whatever they do."""
+        return tuple(self._toolbox.call(call.name, call.arguments) for call in plan.calls)
+
+    def accept(self, plan: Plan, dialogue: Dialogue) -> None:
+        """The turn counts from now on, though its tools still run: the next one may be planned. Done once."""
+        if plan.turn != dialogue.turns:
+            return
+        if not plan.keeps:
+            dialogue.state, dialogue.last_act, dialogue.asked = plan.state, plan.system, plan.asked
+        elif dialogue.last_act in ("start", "done") and plan.act != "repeat":
+            dialogue.last_act = "sorry"
+        dialogue.language, dialogue.turns = plan.language, plan.turn + 1
+        dialogue.last_reply = plan.reply or dialogue.last_reply
+
+    def complete(self, plan: Plan, outcomes: Sequence[Outcome], dialogue: Dialogue) -> Decision:
+        """What is said once the tools are done, an outcome for each call in order; the dialogue moves on.
+
+        A plan completed after a later turn was accepted leaves that turn's state alone: only its reply is told.
+        """
+        self.accept(plan, dialogue)
+        calls = tuple(
+            ToolCall(call.name, call.arguments, outcome.result | {"outcome": outcome.name})
+            for call, outcome in zip(plan.calls, outcomes, strict=True)
+        )
+        reply, style = plan.reply, plan.style
+        if plan.calls:
+            told = [self._told(plan.state, outcome, plan.language, plan.turn) for outcome in outcomes]
+            reply = " ".join(text for text, _ in told)
+            if any(sorry for _, sorry in told):
+                style = STYLES["sorry"]
+                if dialogue.turns == plan.turn + 1:
+                    dialogue.last_act = "sorry"
+        dialogue.last_reply = reply
+        return Decision(plan.act, plan.state, calls, reply, plan.language, style, plan.confidence)
+
+    def decide(self, hearing: Hearing, dialogue: Dialogue) -> Decision:
+        """Understand a turn, run its tool, answer; the dialogue is brought up to date."""
+        plan = self.plan(hearing, dialogue)
+        return self.complete(plan, self.run(plan), dialogue)
 
     def _careful(self, written: Written) -> Draft:
         """The draft, held back where the network was not sure of it."""
-        from dataclasses import replace
-
         draft = written.draft
         if draft.act in ("request", "inform") and written.sense < SENSE:
             return Draft(act="not_understood", reply="not_understood", style="sorry", role=None)
@@ -150,33 +203,38 @@ class Mind:
             return replace(draft, call="confirm", reply="confirm")
         return draft
 
-    def _act(
+    def _say(
         self, draft: Draft, state: DialogueState, language: Language, hearing: Hearing, dialogue: Dialogue
-    ) -> tuple[tuple[ToolCall, ...], SystemAct, str | None, str, str]:
-        """Calls, the assistant's act, the slot asked for, the reply and the style of a draft."""
+    ) -> _Said | None:
+        """What a draft says without any tool; None where it does what was asked."""
         turn, shared = dialogue.turns, self._replies.shared
         if draft.act == "repeat":
             text = dialogue.last_reply or shared("nothing_to_repeat", language, turn)
-            return (), dialogue.last_act, dialogue.asked, text, "slow"
+            return _Said(dialogue.last_act, text, dialogue.asked, "slow")
         if draft.reply in ("cancelled", "denied", "out_of_scope", "not_understood"):
-            return (), "sorry", None, shared(draft.reply, language, turn), draft.style
+            return _Said("sorry", shared(draft.reply, language, turn))
         if draft.call == "ask":
             slot = self.pack.intents[str(draft.intent)].missing(draft.slots)[0]
-            return (), "ask", slot, self._replies.ask(slot, language, turn), draft.style
+            return _Said("ask", self._replies.ask(slot, language, turn), slot)
         if draft.call == "confirm":
             said = self._replies.outcome(state, "confirm", language, turn, {})
             heard = join_units([u.text for u in units_of(hearing.best)])
-            return (), "confirm", None, said or shared("confirm", language, turn, heard), draft.style
-        call, outcome = self._run(draft, state)
+            return _Said("confirm", said or shared("confirm", language, turn, heard))
+        return None
+
+    def _told(self, state: DialogueState, outcome: Outcome, language: Language, turn: int) -> tuple[str, bool]:
+        """The reply for an outcome, and whether it is an apology."""
         said = self._replies.outcome(state, outcome.name, language, turn, outcome.result)
         fallback = outcome.name if outcome.name in ("failed", "timeout", "unconnected", "done") else "failed"
         sorry = outcome.name in _SORRY or (said is None and fallback != "done")
-        reply = said or shared(fallback, language, turn)
-        return call, "sorry" if sorry else "done", None, reply, "sorry" if sorry else draft.style
+        return said or self._replies.shared(fallback, language, turn), sorry
 
-    def _run(self, draft: Draft, state: DialogueState) -> tuple[tuple[ToolCall, ...], Outcome]:
-        name = self.pack.intents[str(draft.intent)].tool
-        if name is None:
-            return (), Outcome("done", {})
-        outcome = self._toolbox.call(name, state.slots)
-        return (ToolCall(name, dict(state.slots), outcome.result | {"outcome": outcome.name}),), outcome
+
+@dataclass(frozen=True)
+class _Said:
+    """What the assistant does and says before tools; `style` None leaves the draft's."""
+
+    act: SystemAct
+    reply: str
+    asked: str | None = None
+    style: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,29 @@ class Replies:
         by_language = self._pack.intents[state.intent].replies.get(outcome, {})
         variants = by_language.get(language) or next(iter(by_language.values()), [])
         return _fill(variants, known, turn)
+
+    def opening(self, state: DialogueState, language: Language) -> str:
+        """What a reply begins with before any result is in: "It is", where every reply that is no apology does.
+
+        Empty where one of them tells no result: it would tell of something done that is not done yet.
+        """
+        known = {slot: self._values.show(slot, value, language) for slot, value in state.slots.items()}
+        replies = self._pack.intents[str(state.intent)].replies
+        starts: list[str] = []
+        for outcome in set(replies) - {"confirm", "failed", "timeout", "unconnected"}:
+            for text in replies[outcome].get(language) or next(iter(replies[outcome].values()), []):
+                keys = PLACEHOLDER.findall(text)
+                if any(not (key.startswith("result.") or known.get(key)) for key in keys):
+                    continue
+                before, result, _ = text.partition("[result.")
+                if not result:
+                    return ""
+                starts.append(PLACEHOLDER.sub(lambda found: known[found.group(1)], before))
+        columns = takewhile(lambda letters: len(set(letters)) == 1, zip(*starts, strict=False))
+        shared = "".join(letters[0] for letters in columns)
+        if shared not in starts and language == "en":  # not within a word
+            shared = shared[: shared.rfind(" ") + 1]
+        return shared if any(map(str.isalnum, shared)) else ""
 
 
 def _fill(variants: Sequence[str], known: Mapping[str, str], turn: int) -> str | None:
