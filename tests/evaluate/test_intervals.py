@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from step_audio_mini.evaluate.intervals import Count, mean, percentile, rate, ratio
+from step_audio_mini.evaluate.intervals import Count, difference, mean, percentile, rate, ratio
 
 pytestmark = pytest.mark.unit
 
@@ -74,3 +74,15 @@ def test_nothing_is_no_figure() -> None:
             rate(counts)
     with pytest.raises(ValueError, match="nothing"):
         percentile([], 50)
+
+
+def test_a_difference_is_paired_by_item() -> None:
+    theirs = [Count(n % 7, 10, f"s{n % 15}") for n in range(60)]
+    ours = [Count(count.part + 1, 10, count.group) for count in theirs]
+    figure = difference(ours, theirs)
+    assert figure.value == pytest.approx(0.1)
+    assert figure.low == pytest.approx(0.1)  # every clip differs by the same: there is nothing to doubt
+    assert figure.high == pytest.approx(0.1)
+    assert difference(theirs[:8], theirs[:8]).over == "clips"
+    with pytest.raises(ValueError, match="same items"):
+        difference(ours[1:], theirs)

@@ -73,4 +73,4 @@ def test_the_command_trains_resumes_and_starts_from(data: Path, capsys: pytest.C
     assert main([*command, "--out", str(data / "third"), "--start", str(data / "nowhere")]) == 2
     assert "give the folder of a run" in capsys.readouterr().err
     assert main([*command, "--out", str(data / "run"), "--set", "oops"]) == 2
-    assert "not key=value" in capsys.readouterr().err
+    assert "not NAME=VALUE" in capsys.readouterr().err

@@ -168,6 +168,31 @@ def rejection(
 
 
 @app.command()
+def runs(
+    cache: CacheOption,
+    named: Annotated[
+        list[str],
+        typer.Argument(help="NAME=RUN, a folder of `step-audio train ears`; the first is the one compared with"),
+    ],
+    out: OutOption = None,
+    most: Annotated[int, typer.Option(help="most clips of each pack")] = 60,
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """Training runs of the ears on the same dev clips: what each change was worth."""
+    from step_audio_mini.cli.train import pairs_of
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.ears import lexicon_of
+    from step_audio_mini.runtime.manifest import Weights
+    from step_audio_mini.train.compare import measure
+
+    opened, sound = lexicon_of(Weights.open(weights)), Cache.open(cache)
+    folders = {name: Path(folder) for name, folder in pairs_of(named).items()}
+    command = "runs --cache DIR" + _option("--most", most, 60) + "".join(f" '{name}=RUN'" for name in folders)
+    _run(command, weights, out, as_json, lambda tell: measure(sound, opened, folders, most, tell))
+
+
+@app.command()
 def report(
     results: Annotated[Path, typer.Argument(help="folder of result files")] = Path("docs/results"),
     out: Annotated[Path, typer.Option(help="where the tables go")] = Path("docs/results.md"),
@@ -241,6 +266,7 @@ MEASURED = {
     "mind": ("mind_decoder", "mind_encoder", "mind_pieces"),
     "voice": ("acoustic", "ears", "letters", "lexicon", "vocoder"),
     "speaker": ("speaker",),
+    "runs": ("lexicon",),
 }
 """Parts of the weights that a measurement depends on; all of them where none are named."""
 

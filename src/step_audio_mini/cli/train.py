@@ -45,6 +45,6 @@ def pairs_of(settings: list[str]) -> dict[str, str]:
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise UserError(f"--set {setting} is not key=value")
+            raise UserError(f"{setting} is not NAME=VALUE")
         out[key] = value
     return out

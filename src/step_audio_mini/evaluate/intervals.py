@@ -72,6 +72,23 @@ def ratio(ours: Sequence[Count], theirs: Sequence[Count]) -> Figure:
     return Figure(float(a / b / (c / d)), float(low), float(high), len(table), "clips")
 
 
+def difference(ours: Sequence[Count], theirs: Sequence[Count]) -> Figure:
+    """Our rate minus theirs on the same items in the same order, as a share; bootstrap over speakers or items."""
+    if len(ours) != len(theirs) or not any(count.whole for count in theirs):
+        raise ValueError("a difference needs the same items on both sides")
+    names = sorted({count.group for count in ours})
+    few = len(names) < FEWEST_GROUPS
+    place = {name: index for index, name in enumerate(names)}
+    table = np.zeros((len(ours) if few else len(names), 4))
+    for index, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        table[index if few else place[a.group]] += (a.part, a.whole, b.part, b.whole)
+    totals = table[_resampled(len(table))].sum(axis=1)
+    totals = totals[(totals[:, [1, 3]] > 0).all(axis=1)]
+    low, high = np.percentile(totals[:, 0] / totals[:, 1] - totals[:, 2] / totals[:, 3], [2.5, 97.5])
+    a, b, c, d = table.sum(axis=0)
+    return Figure(float(a / b - c / d), float(low), float(high), len(ours), "clips" if few else "speakers")
+
+
 def percentile(values: Sequence[float], q: float, *, items: str = "clips") -> Figure:
     """The q-th percentile (0...100) of single measurements, bootstrap over items."""
     if not len(values):

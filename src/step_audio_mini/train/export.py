@@ -105,15 +105,21 @@ def quantise(graph: bytes, operators: Sequence[str] = ("MatMul",)) -> bytes:
         return target.read_bytes()
 
 
-def load_averaged(module: nn.Module, run: Path) -> None:
-    """Give a module the averaged weights of a training run."""
+def averaged(run: Path) -> dict[str, Tensor]:
+    """The averaged weights of a training run, by name."""
     try:
         state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(
             f"no training run in {run} ({error.strerror}); give a folder made by step-audio train"
         ) from None
-    module.load_state_dict(state["averaged"])
+    weights: dict[str, Tensor] = state["averaged"]
+    return weights
+
+
+def load_averaged(module: nn.Module, run: Path) -> None:
+    """Give a module the averaged weights of a training run."""
+    module.load_state_dict(averaged(run))
 
 
 def dev_figures(run: Path) -> dict[str, float]:
