@@ -31,6 +31,11 @@ class Heard:
     """Since the last unit of speech that the ears know of."""
     text: str
     """What is understood of the present turn so far; empty again after the ears were reset."""
+    loud: float | None = None
+    """Probability that the piece itself is louder than the room (`loudness.Loudness`); None: not measured.
+
+    Known at once, where the ears answer a chunk of theirs later: it makes the assistant fall silent in time.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ class ReplySound:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """The reply is complete and all of its sound sent; the client may still be playing it."""
+    """The visible reply is complete and all of its sound sent; the client may still be playing it."""
 
     generation: int
 
@@ -131,7 +136,7 @@ class ReplyFailed:
 
 @dataclass(frozen=True, slots=True)
 class ToolStarted:
-    """A tool runs on behalf of a reply."""
+    """A tool of ours runs on behalf of a reply. Functions that the client runs are not told: it asks for the reply."""
 
     generation: int
     call_id: str

@@ -1,0 +1,29 @@
+"""Tells whether a piece of sound is louder than the room: the quickest sign of speech, though noise gives it too."""
+
+from __future__ import annotations
+
+import math
+
+RISE_DB = 9.0
+"""Above the noise floor by this much, a piece is as likely loud as not."""
+STEEPNESS_DB = 1.5
+"""Decibels that raise the odds by a factor e."""
+FORGET_DB = 0.06
+"""The floor rises this much a piece (3 dB a second), so that one quiet moment is forgotten."""
+LOWEST_DB = -65.0
+"""Full scale is 0 dB. Sound below is silence, whatever the floor: a muted microphone has none."""
+
+
+class Loudness:
+    """Follows the noise floor of a call: the lowest level so far, slowly rising."""
+
+    def __init__(self) -> None:
+        self._floor = 0.0
+        self._begun = False
+
+    def update(self, level_db: float) -> float:
+        """Probability that a piece of `frames.FRAME_MS` is loud; its level is 20 log10 of its root mean square."""
+        level = max(level_db, LOWEST_DB) if math.isfinite(level_db) else LOWEST_DB
+        self._floor = min(level, self._floor + FORGET_DB) if self._begun else level
+        self._begun = True
+        return 1.0 / (1.0 + math.exp((RISE_DB - (level - self._floor)) / STEEPNESS_DB))

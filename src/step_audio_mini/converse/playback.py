@@ -1,0 +1,55 @@
+"""What was heard of a reply: an estimate from what was sent and when, and the words whose sound had ended by then.
+
+A client plays what it was sent in real time and stands still where it has nothing: that needs no word from it, and many
+clients never say what they played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from step_audio_mini.converse.events import TimedWord
+
+
+class Playback:
+    """The client's loudspeaker for one reply; milliseconds."""
+
+    def __init__(self, after_ms: int = 0) -> None:
+        """It begins no sooner than at `after_ms` by the clock, when the reply before has been played."""
+        self._at = after_ms
+        self._played = 0
+        self.sent_ms = 0
+
+    def sent(self, ms: int, now_ms: int) -> None:
+        """All the sound sent by now; less than was told before changes nothing."""
+        self.heard(now_ms)
+        self.sent_ms = max(self.sent_ms, ms)
+
+    def heard(self, now_ms: int) -> int:
+        """How much has been played."""
+        if now_ms > self._at:
+            self._played = min(self.sent_ms, self._played + now_ms - self._at)
+            self._at = now_ms
+        return self._played
+
+    def ends_at(self, now_ms: int) -> int:
+        """When all that was sent will have been played; now, where it has."""
+        left = self.sent_ms - self.heard(now_ms)
+        return max(self._at, now_ms) + left if left else now_ms
+
+
+class Script:
+    """The words of a reply with their times; never runs backwards whatever it is told."""
+
+    def __init__(self) -> None:
+        self._words: list[TimedWord] = []
+
+    def add(self, words: Iterable[TimedWord]) -> None:
+        """Words that follow those told before."""
+        for word in words:
+            latest = self._words[-1].end_ms if self._words else 0
+            self._words.append(word if word.end_ms >= latest else TimedWord(word.text, latest))
+
+    def until(self, ms: int) -> str:
+        """Text whose sound has ended by then."""
+        return "".join(word.text for word in self._words if word.end_ms <= ms)
