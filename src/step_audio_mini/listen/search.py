@@ -12,6 +12,7 @@ second from 4 MB.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,6 +123,12 @@ class Beam:
             self._advance(row)
             self.frames += 1
 
+    def copy(self) -> Beam:
+        """A search that goes on from here by itself."""
+        other = copy(self)
+        other._book = self._book.copy()
+        return other
+
     def best(self) -> SearchPath:
         """The path of the best token, finished or not."""
         return self._trace(self._tokens, 0)
@@ -213,6 +220,12 @@ class _Book:
         self._size, self._full = 0, _ROOM
         self._rows = np.empty((4, 4096), np.int32)
 
+    def copy(self) -> _Book:
+        """The same records in rows of its own."""
+        other = copy(self)
+        other._rows = self._rows[:, : self._size].copy()
+        return other
+
     def thinned(self, records: Ints) -> Ints:
         """Now and then forget what leads to none of the records, the only ones alive; their new numbers."""
         if self._size < self._full:
@@ -245,14 +258,15 @@ class _Book:
 
     def read(self, record: int) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
         """Units and words, with their frames, that lead to a record."""
-        units, words = [], []
+        path, before = [], self._rows[0]
         while record >= 0:
-            record, unit, word, frame = (int(value) for value in self._rows[:, record])
-            if unit:
-                units.append((unit, frame))
-            if word:
-                words.append((word, frame))
-        return tuple(reversed(units)), tuple(reversed(words))
+            path.append(record)
+            record = int(before[record])
+        rows = self._rows[1:, path[::-1]].T.tolist()
+        return (
+            tuple((unit, frame) for unit, _, frame in rows if unit),
+            tuple((word, frame) for _, word, frame in rows if word),
+        )
 
 
 def _hash(history: NDArray[np.uint64], word: Ints) -> NDArray[np.uint64]:

@@ -1,7 +1,14 @@
-"""One call's ears for one turn: samples in as they come, words so far at any time, a `Hearing` at the end."""
+"""One call's ears for one turn: samples in as they come, words so far at any time, a `Hearing` at the end.
+
+`accept` and `finish` do all there is to do. Who serves many calls parts them: `take` makes features, `advance` brings
+one chunk of each of several streams through the network in one run, `close` and `hearing` are the two halves of
+`finish`, and a `snapshot` can be finished while the stream goes on.
+"""
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +17,7 @@ from numpy.typing import NDArray
 from step_audio_mini.audio.features import HOP, MELS, WINDOW, MelStream
 from step_audio_mini.listen.alignment import FRAME_SECONDS, word_shares, words_of
 from step_audio_mini.listen.endpoint import Endpoint
-from step_audio_mini.listen.recogniser import Recogniser
+from step_audio_mini.listen.recogniser import Network, Recogniser
 from step_audio_mini.listen.speaker_attributes import SpeakerModel, attributes
 from step_audio_mini.listen.turn_end import end_probability
 from step_audio_mini.runtime import state
@@ -24,6 +31,9 @@ COMPARED = 25
 """Readings whose agreement makes the confidence of a word."""
 FLUSH_SECONDS = 0.4
 """Silence put after the last sample: the network names a unit some frames after it was said."""
+FADES = (0.25, 0.5)
+"""Seconds in which the probability of speech falls by e after a unit, in quiet and while the sound is loud: CTC names a
+unit at one moment, and a vowel may be drawn out after it."""
 
 
 class Stream:
@@ -34,27 +44,44 @@ class Stream:
         self._recogniser, self._speaker = recogniser, speaker
         self._mels = MelStream()
         self._pending: Frames = np.zeros((0, MELS), np.float32)
-        self._state = state.init(recogniser.network)
+        self._state: state.State | None = None  # a megabyte, that a call which says nothing need not hold
         self._beam = recogniser.searcher.start()
         self._end = Endpoint(recogniser.tuning.end)
         self._end_probabilities: list[float] = []
+        self._speech = 0.0
         self._told, self._told_at = Hypothesis((), 0.0), 0
         self._samples: list[Samples] = []
         self._taken = 0
         self._log_probs: list[NDArray[np.float32]] = []
         self._vectors: list[Vectors] = []
 
+    def fresh(self) -> Stream:
+        """Ears of the same kind for another turn."""
+        return Stream(self._recogniser, self._speaker)
+
     def accept(self, samples: Samples) -> bool:
         """Take mono 16 kHz samples, (n,), any n; True once the speaker has finished (by the rules of `endpoint`)."""
+        self.take(samples)
+        while self.ready:
+            advance([self])
+        return self._end.over
+
+    def take(self, samples: Samples) -> None:
+        """The part of `accept` before the network."""
         samples = samples[: max(0, int(LONGEST_SECONDS * SAMPLE_RATE) - self._taken)].astype(np.float32, copy=True)
         self._samples.append(samples)
         self._taken += len(samples)
         self._pending = np.concatenate([self._pending, self._mels.push(samples)])
-        need = STRIDE * self._recogniser.tuning.chunk
-        while len(self._pending) >= need:
-            self._step(self._pending[:need])
-            self._pending = self._pending[need:]
-        return self._end.over
+
+    @property
+    def ready(self) -> bool:
+        """Whether a whole chunk waits for `advance`."""
+        return len(self._pending) >= STRIDE * self._recogniser.tuning.chunk
+
+    @property
+    def network(self) -> Network:
+        """What `advance` runs: streams of one network may go through it together."""
+        return self._recogniser.network
 
     @property
     def end_probability(self) -> float:
@@ -70,6 +97,21 @@ class Stream:
         return self._end_probabilities
 
     @property
+    def speech(self) -> float:
+        """Probability 0...1 that the person is speaking, at the end of the last whole chunk."""
+        return self._speech
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last unit, or since the beginning; as far as whole chunks were taken."""
+        return self._end.silence
+
+    @property
+    def spoken(self) -> bool:
+        """Whether anything was said so far."""
+        return self._end.spoken
+
+    @property
     def seconds(self) -> float:
         """Length of the sound taken so far."""
         return self._taken / SAMPLE_RATE
@@ -83,10 +125,24 @@ class Stream:
             self._told, self._told_at = Hypothesis(tuple(words), path.score), self._beam.frames
         return self._told
 
+    def snapshot(self) -> Stream:
+        """The stream as it stands, to be finished while this one goes on. Costs some copying, no computing."""
+        other = copy.copy(self)
+        other._mels, other._end, other._beam = copy.copy(self._mels), copy.copy(self._end), self._beam.copy()
+        other._samples, other._log_probs, other._vectors = self._samples[:], self._log_probs[:], self._vectors[:]
+        other._end_probabilities = self._end_probabilities[:]
+        return other
+
     def finish(self) -> Hearing:
         """The end of the turn: what was said, how it sounded, and the encoder's vectors where units peak."""
+        self.close()
+        while self.ready:
+            advance([self])
+        return self.hearing()
+
+    def hearing(self) -> Hearing:
+        """The result of a stream that was closed and has no chunk left."""
         samples = np.concatenate([*self._samples, np.zeros(0, np.float32)])
-        self._flush()
         if not self._log_probs:
             return Hearing((), attributes(samples, 0.0, 0.0, self._speaker), self._no_vectors())
         log_probs, vectors = np.concatenate(self._log_probs), np.concatenate(self._vectors)
@@ -109,31 +165,36 @@ class Stream:
         )
         return readings if readings[0].confidence >= tuning.least_confidence else ()
 
-    def _flush(self) -> None:
-        """Silence after the last sample, up to whole chunks."""
+    def close(self) -> None:
+        """No more sound: silence after the last sample, up to whole chunks, waits for `advance`."""
         need = STRIDE * self._recogniser.tuning.chunk
         frames = self._taken // HOP + int(FLUSH_SECONDS * SAMPLE_RATE) // HOP
         whole = -(-frames // need) * need
         silence = np.zeros(whole * HOP + WINDOW - HOP - self._taken, np.float32)
         self._pending = np.concatenate([self._pending, self._mels.push(silence)])
-        while len(self._pending) >= need:
-            self._step(self._pending[:need])
-            self._pending = self._pending[need:]
 
-    def _step(self, frames: Frames) -> None:
-        """One chunk through network, search and end rules; frames (4 C, 80)."""
-        out, self._state = state.step(self._recogniser.network, {"frames": frames[None]}, self._state)
-        log_probs = out["log_probs"][0].astype(np.float32)
+    def _chunk(self) -> tuple[Frames, state.State]:
+        """The next frames (4 C, 80), taken off those that wait, and the network's state before them."""
+        need = STRIDE * self._recogniser.tuning.chunk
+        frames, self._pending = self._pending[:need], self._pending[need:]
+        return frames, state.init(self.network) if self._state is None else self._state
+
+    def _search(self, frames: Frames, log_probs: NDArray[np.float32], vectors: Vectors, following: state.State) -> None:
+        """One chunk, back from the network, through search and end rules."""
+        self._state = following
         first = self._beam.frames
         searched = log_probs.copy()
         searched[:, 0] -= np.float32(self._recogniser.tuning.blank)
         self._log_probs.append(log_probs)
-        self._vectors.append(out["vectors"][0].astype(np.float32))
+        self._vectors.append(vectors)
         for number, level in enumerate(_levels_db(frames)):
             self._beam.push(searched[number : number + 1])
             time = (first + number + 1) * FRAME_SECONDS
-            self._end.update(time, float(np.exp(log_probs[number, 0])), float(level))
+            blank = float(np.exp(log_probs[number, 0]))
+            self._end.update(time, blank, float(level))
             self._end_probabilities.append(self._probability())
+            fade = math.exp(-FRAME_SECONDS / FADES[self._end.quiet == 0.0])
+            self._speech = max(1.0 - blank, fade * self._speech)
 
     def _probability(self) -> float:
         end = self._end
@@ -143,6 +204,24 @@ class Stream:
 
     def _no_vectors(self) -> Vectors:
         return np.zeros((0, int(self._recogniser.network.facts.get("dimension", 0))), np.float32)
+
+
+def advance(streams: Sequence[Stream]) -> None:
+    """One chunk of each stream; all are `ready`, of one network and one chunk length. Together as each alone.
+
+    They share a run of the network where that changes no number, which the fact `activations` tells: a graph that
+    quantises them takes one scale for all it is given, so that there every stream has a run of its own.
+    """
+    network = streams[0].network
+    chunks = [stream._chunk() for stream in streams]
+    together = network.facts.get("activations") == "float"
+    for group in [slice(None)] if together else [slice(i, i + 1) for i in range(len(streams))]:
+        feeds = {"frames": np.stack([frames for frames, _ in chunks[group]])}
+        out, states = state.step(network, feeds, state.stack([before for _, before in chunks[group]]))
+        rows = zip(streams[group], chunks[group], out["log_probs"], out["vectors"], state.unstack(states), strict=True)
+        for stream, (frames, _), log_probs, vectors, following in rows:
+            own = {name: tensor.copy() for name, tensor in following.items()}  # a view would keep the others' alive
+            stream._search(frames, log_probs.astype(np.float32), vectors.astype(np.float32), own)
 
 
 def unit_peaks(log_probs: NDArray[np.float32]) -> NDArray[np.int64]:
