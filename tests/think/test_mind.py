@@ -115,7 +115,7 @@ def test_a_missing_slot_is_asked_for_and_then_filled() -> None:
 def test_a_broken_tool_gets_a_spoken_apology(tool: Any, reply: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mind = make_mind(turn_on_kitchen_lights(), {"HassTurnOn": tool})
     quick = {n: t.model_copy(update={"deadline_s": 0.1}) for n, t in mind.pack.tools.items()}
-    monkeypatch.setattr(mind._toolbox, "_tools", quick)
+    monkeypatch.setattr(mind.toolbox, "_tools", quick)
     decision = mind.decide(hearing_of("turn on the kitchen lights"), mind.dialogue())
     assert (decision.reply, decision.style.emotion) == (reply, "sorry")
 

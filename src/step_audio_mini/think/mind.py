@@ -15,6 +15,7 @@ from step_audio_mini.think.alphabet import STYLES
 from step_audio_mini.think.clock import Clock
 from step_audio_mini.think.counter import Counter
 from step_audio_mini.think.decode import Net, Written, inputs_of, write
+from step_audio_mini.think.functions import guarded
 from step_audio_mini.think.grammar import Draft
 from step_audio_mini.think.home import SimulatedHome
 from step_audio_mini.think.network import load_network
@@ -44,6 +45,8 @@ SURE_ENOUGH = 0.5
 """A call is confirmed first when one of its choices is less certain than this."""
 SENSE = 0.3
 """With act and intent less certain than this, nothing was understood."""
+_TOLD = ("done", "failed", "timeout", "unconnected", "cancelled")
+"""Outcomes that every pack has a reply for."""
 _SORRY = ("failed", "timeout", "unconnected", "unknown")
 
 
@@ -76,11 +79,12 @@ class Mind:
         ears: int = 192,
         phrasings: str | None = None,
     ) -> None:
-        self.pack, self.values = pack, Values(pack)
+        self.pack = pack = guarded(pack, tools)
+        self.values = Values(pack)
         self._net, self._ears = net, ears
         self._reader = Reader(pack, self.values, pieces, phrasings)
         self._replies = Replies(pack, self.values)
-        self._toolbox = Toolbox(pack, tools)
+        self.toolbox = Toolbox(pack, tools)
 
     @classmethod
     def load(
@@ -155,7 +159,7 @@ class Mind:
 
     def run(self, plan: Plan) -> tuple[Outcome, ...]:
         """Run the plan's tools, one after the other; returns within their deadlines whatever they do."""
-        return tuple(self._toolbox.call(call.name, call.arguments) for call in plan.calls)
+        return tuple(self.toolbox.call(call.name, call.arguments) for call in plan.calls)
 
     def accept(self, plan: Plan, dialogue: Dialogue) -> None:
         """The turn counts from now on, though its tools still run: the next one may be planned. Done once."""
@@ -195,11 +199,12 @@ class Mind:
         return self.complete(plan, self.run(plan), dialogue)
 
     def _careful(self, written: Written) -> Draft:
-        """The draft, held back where the network was not sure of it."""
-        draft = written.draft
+        """The draft, held back where the network was not sure of it; an unsure yes confirms nothing that needs one."""
+        draft, unsure = written.draft, written.certainty < SURE_ENOUGH
         if draft.act in ("request", "inform") and written.sense < SENSE:
             return Draft(act="not_understood", reply="not_understood", style="sorry", role=None)
-        if draft.call == "call" and draft.act != "affirm" and written.certainty < SURE_ENOUGH:
+        tool = self.pack.tool_of(draft.intent) if draft.intent else None
+        if draft.call == "call" and unsure and tool and (draft.act != "affirm" or tool.confirm):
             return replace(draft, call="confirm", reply="confirm")
         return draft
 
@@ -225,8 +230,8 @@ class Mind:
     def _told(self, state: DialogueState, outcome: Outcome, language: Language, turn: int) -> tuple[str, bool]:
         """The reply for an outcome, and whether it is an apology."""
         said = self._replies.outcome(state, outcome.name, language, turn, outcome.result)
-        fallback = outcome.name if outcome.name in ("failed", "timeout", "unconnected", "done") else "failed"
-        sorry = outcome.name in _SORRY or (said is None and fallback != "done")
+        fallback = outcome.name if outcome.name in _TOLD else "failed"
+        sorry = outcome.name in _SORRY or (said is None and fallback == "failed")
         return said or self._replies.shared(fallback, language, turn), sorry
 
 
