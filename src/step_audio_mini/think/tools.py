@@ -53,6 +53,10 @@ class Toolbox:
         function = self._functions.get(name)
         return isinstance(function, FunctionTool) and function.cancellable
 
+    def returns(self, name: str) -> Mapping[str, str]:
+        """What a tool must return, by key: text, number or boolean."""
+        return self._tools[name].returns
+
     def checked(self, name: str, result: object) -> Outcome:
         """A bounded, typed copy of what a tool returned; anything unexpected counts as failed."""
         return _checked(self._tools[name], result)
