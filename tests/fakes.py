@@ -50,6 +50,10 @@ class FakeEars:
             self._quiet = 0 if loud else self._quiet + len(piece)
         return self._loud > 0 and self._quiet >= PAUSE
 
+    @property
+    def end_probability(self) -> float:
+        return min(1.0, self._quiet / PAUSE) if self._loud else 0.0
+
     def partial(self) -> Hypothesis:
         return hypothesis(" ".join(self._words[: -(-self._loud // 1_600)]))
 

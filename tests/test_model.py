@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from step_audio_mini import StepAudio2Mini
 from step_audio_mini.audio import file as sound_file
 from step_audio_mini.errors import UserError
+from step_audio_mini.model import END_STEP
 from step_audio_mini.types import Turn
 from tests.fakes import FakeRooms, speech
 
@@ -68,9 +70,21 @@ def test_a_stream_tells_what_happens_in_order(model: StepAudio2Mini) -> None:
     turn = ["end_of_turn", "tool_call", "decision", "audio", "audio", "turn"]
     assert kinds == turn + turn
     partials = [e.data.text for e in events[: [e.type for e in events].index("end_of_turn")]]
-    assert partials == ["turn", "turn on", "turn on the", "turn on the light"]
+    assert list(dict.fromkeys(partials)) == ["turn", "turn on", "turn on the", "turn on the light"]
     turns = [e.data for e in events if isinstance(e.data, Turn)]
     assert [t.decision.tool_calls[0].result for t in turns] == [{"state": "on", "turn": n} for n in (1, 2)]
+
+
+def test_a_stream_tells_how_likely_the_person_has_finished(model: StepAudio2Mini) -> None:
+    sound = speech()
+    heard = [e for e in model.stream(np.split(sound, range(160, len(sound), 160))) if e.type != "turn"]
+    ends = [e.end_probability for e in heard if e.type == "partial"]
+    silence = [e.end_probability for e in heard if e.type == "partial" and e.data.text == "turn on the light"]
+    assert ends[0] == 0.0
+    assert silence == sorted(silence)
+    assert len(silence) >= 9  # told as it grows, though no word is added
+    assert all(b - a >= END_STEP for a, b in itertools.pairwise(silence))
+    assert [e.end_probability for e in heard if e.type == "end_of_turn"] == [1.0]
 
 
 def test_the_pieces_of_a_stream_make_the_sound_of_its_turn(model: StepAudio2Mini) -> None:

@@ -27,6 +27,7 @@ from step_audio_mini.rooms import (
     language_choice,
 )
 from step_audio_mini.text.lexicon import is_han
+from step_audio_mini.think.functions import FunctionTool, by_name
 from step_audio_mini.types import (
     SAMPLE_RATE,
     AudioChunk,
@@ -41,6 +42,9 @@ from step_audio_mini.types import (
 
 if TYPE_CHECKING:
     import torch
+
+END_STEP = 0.1
+"""How far the probability of an end moves before a stream tells it again, with the same words."""
 
 
 class StepAudio2Mini:
@@ -59,19 +63,19 @@ class StepAudio2Mini:
         name_or_folder: str | Path = "step-audio-2-mini",
         *,
         voice: str | None = None,
-        tools: Mapping[str, ToolFunction] | None = None,
+        tools: Mapping[str, ToolFunction] | Iterable[FunctionTool] = (),
         state: Path | None = None,
         hot_words: Iterable[str] = (),
     ) -> StepAudio2Mini:
         """Open the weights that come with the package, or a folder of weights.
 
-        `voice`: name of a voice for its language. `tools`: functions by tool name, beside those of the shipped packs.
+        `voice`: name of a voice for its language. `tools`: made by `think.functions.tool`, or functions by tool name.
         `state`: file in which the shipped ones (a simulated home, timers) remember; without it they forget at the end.
         `hot_words`: names and phrases that the ears prefer, each `PHRASE` or `WORD = HOW IT SOUNDS`.
         """
         from step_audio_mini.runtime.manifest import Weights
 
-        return cls(TrainedRooms(Weights.open(name_or_folder), voice, tools or {}, state, hot_words))
+        return cls(TrainedRooms(Weights.open(name_or_folder), voice, by_name(tools), state, hot_words))
 
     def talk(
         self,
@@ -100,7 +104,8 @@ class StepAudio2Mini:
         """Hear sound as it comes and answer turn after turn, in one dialogue.
 
         Events and their data: "partial" Hypothesis, "end_of_turn" Hearing, "tool_call" ToolCall, "decision" Decision,
-        "audio" AudioChunk, "turn" Turn. Silence between turns is no turn.
+        "audio" AudioChunk, "turn" Turn. Silence between turns is no turn. A "partial" comes when its words change, and
+        when its `end_probability` (that the person has finished) moved by `END_STEP`.
         """
         self._rooms.ears(pack, language)  # first: making its search takes memory that the others then use
         dialogue = self.open_dialogue(pack, language)
@@ -110,9 +115,9 @@ class StepAudio2Mini:
             ears, watch = self._rooms.ears(pack, language), _Stopwatch()
             more = yield from _hear(ears, sound)
             with watch("listen"):
-                hearing = ears.finish()
+                likely, hearing = ears.end_probability, ears.finish()
             if hearing.nbest or not (more or answered):
-                yield from _answer(hearing, mind, dialogue, voice, watch)
+                yield from _answer(hearing, mind, dialogue, voice, watch, likely)
                 answered = True
 
     def generate(self, x: Any, match_length: bool = False, pack: Packs = "home") -> Any:
@@ -191,20 +196,23 @@ class _Stopwatch:
 
 def _hear(ears: EarStream, sound: Iterator[Samples]) -> Generator[Event, None, bool]:
     """Feed the ears until the turn ends; whether there may be more sound after it."""
-    before = ""
+    words, end = "", 0.0
     for samples in sound:
         ended = ears.accept(samples)
-        if (partial := ears.partial()).text != before:
-            before = partial.text
-            yield Event("partial", partial)
+        partial, likely = ears.partial(), ears.end_probability
+        if partial.text != words or abs(likely - end) >= END_STEP:
+            words, end = partial.text, likely
+            yield Event("partial", partial, likely)
         if ended:
             return True
     return False
 
 
-def _answer(hearing: Hearing, mind: Mind, dialogue: Any, voice: Voice, watch: _Stopwatch) -> Iterator[Event]:
+def _answer(
+    hearing: Hearing, mind: Mind, dialogue: Any, voice: Voice, watch: _Stopwatch, end_probability: float = 0.0
+) -> Iterator[Event]:
     """Everything of a turn that comes after its sound."""
-    yield Event("end_of_turn", hearing)
+    yield Event("end_of_turn", hearing, end_probability)
     with watch("think"):
         decision = mind.decide(hearing, dialogue)
     yield from (Event("tool_call", call) for call in decision.tool_calls)

@@ -13,6 +13,7 @@ from step_audio_mini.types import AudioChunk, Decision, Hearing, Hypothesis, Lan
 if TYPE_CHECKING:
     from step_audio_mini.listen.recogniser import Recogniser, WordModel
     from step_audio_mini.listen.speaker_attributes import SpeakerModel
+    from step_audio_mini.listen.stream import Stream
     from step_audio_mini.runtime.manifest import Weights
     from step_audio_mini.runtime.session import Graph
     from step_audio_mini.speak.speaker import Speaker
@@ -40,6 +41,10 @@ class EarStream(Protocol):
 
     def accept(self, samples: Samples) -> bool:
         """Take the next samples, (n,) at 16 kHz; whether the person has stopped speaking."""
+
+    @property
+    def end_probability(self) -> float:
+        """Probability 0...1 that the person has finished, from the silence and from what was said; 0 before speech."""
 
     def partial(self) -> Hypothesis:
         """What is understood so far."""
@@ -98,7 +103,7 @@ class TrainedRooms:
         self._recognisers: dict[tuple[str, ...], Recogniser] = {}
         self._minds: dict[tuple[str, ...], TrainedMind] = {}
 
-    def ears(self, pack: Packs, language: LanguageChoice) -> EarStream:
+    def ears(self, pack: Packs, language: LanguageChoice) -> Stream:
         """Ears for one turn; the search graph of new packs is built once and kept in the user's cache folder."""
         from step_audio_mini.listen.stream import Stream
 

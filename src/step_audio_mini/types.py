@@ -185,3 +185,5 @@ class Event:
 
     type: Literal["partial", "end_of_turn", "tool_call", "decision", "audio", "turn"]
     data: Any
+    end_probability: float = 0.0
+    """With "partial" and "end_of_turn": how likely the person has finished, from the silence and from what was said."""
