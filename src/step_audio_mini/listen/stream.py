@@ -84,6 +84,14 @@ class Stream:
         return self._recogniser.network
 
     @property
+    def shares(self) -> bool:
+        """Whether streams share the network's runs, which the fact `activations` of its graph tells.
+
+        One that quantises them takes one scale for all it is given: there every stream has a run of its own.
+        """
+        return self.network.facts.get("activations") == "float"
+
+    @property
     def end_probability(self) -> float:
         """Probability 0...1 that the speaker has finished, from the silence and from what was said; 0 before speech.
 
@@ -207,15 +215,10 @@ class Stream:
 
 
 def advance(streams: Sequence[Stream]) -> None:
-    """One chunk of each stream; all are `ready`, of one network and one chunk length. Together as each alone.
-
-    They share a run of the network where that changes no number, which the fact `activations` tells: a graph that
-    quantises them takes one scale for all it is given, so that there every stream has a run of its own.
-    """
+    """One chunk of each stream; all are `ready`, of one network and one chunk length. Together as each alone."""
     network = streams[0].network
     chunks = [stream._chunk() for stream in streams]
-    together = network.facts.get("activations") == "float"
-    for group in [slice(None)] if together else [slice(i, i + 1) for i in range(len(streams))]:
+    for group in [slice(None)] if streams[0].shares else [slice(i, i + 1) for i in range(len(streams))]:
         feeds = {"frames": np.stack([frames for frames, _ in chunks[group]])}
         out, states = state.step(network, feeds, state.stack([before for _, before in chunks[group]]))
         rows = zip(streams[group], chunks[group], out["log_probs"], out["vectors"], state.unstack(states), strict=True)

@@ -1,22 +1,64 @@
 """One thread runs all models for all calls; outside it everything is asyncio. What a call asks for is awaited here.
 
 The worker knows calls, not protocols: sound in, what was heard, what to do about it, sound out. Steps wait for the
-thread in order of their deadlines, so that ears come before minds, minds before voices and the first sound of a reply
-before the rest of another; a call that sends faster than real time is served when nothing else is due.
+thread in order of their deadlines (`batch`), so that ears come before minds, minds before voices and the first sound of
+a reply before the rest of another; a call that sends faster than real time is served when nothing else is due.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
-from step_audio_mini.rooms import LanguageChoice, Packs, Rooms
-from step_audio_mini.types import AudioChunk, Decision, Hearing, Language, Samples, Style
+import numpy as np
 
-WINDOW_MS = 10.0
-"""How long a step of the ears waits for those of other calls, to run with them as one."""
+from step_audio_mini.listen.stream import advance
+from step_audio_mini.rooms import EarStream, LanguageChoice, Mind, Packs, Voice
+from step_audio_mini.serve.batch import WINDOW, CallClosedError, Lane, ModelThread, Task
+from step_audio_mini.types import SAMPLE_RATE, AudioChunk, Decision, Hearing, Language, Samples, Style
+
+__all__ = ["Call", "CallClosedError", "Heard", "Load", "Worker"]
+
+EARS, MIND, VOICE = 0.04, 0.08, 0.12
+"""Seconds after which a step of each is due. What a reply has been given of sound already puts off its next piece."""
+CHUNK_SECONDS = 0.32
+"""Sound that a step of the ears takes, about: a long piece of sound falls due bit by bit."""
+KEPT_SECONDS = 2.0
+"""Sound that a new turn may begin with."""
+UNSPOKEN_SECONDS = 20.0
+"""Ears in which nothing was said for so long begin anew with the last second: silence may go on for ever."""
+
+
+class Ears(EarStream, Protocol):
+    """`listen.stream.Stream`, or a fake of it."""
+
+    @property
+    def network(self) -> Any: ...
+    @property
+    def shares(self) -> bool: ...
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def speech(self) -> float: ...
+    @property
+    def end_probability(self) -> float: ...
+    @property
+    def silence(self) -> float: ...
+    @property
+    def spoken(self) -> bool: ...
+    @property
+    def seconds(self) -> float: ...
+    def take(self, samples: Samples) -> None: ...
+    def close(self) -> None: ...
+    def hearing(self) -> Hearing: ...
+    def snapshot(self) -> Ears: ...
+    def fresh(self) -> Ears: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,82 +92,250 @@ class Load:
     """Steps that ended after their deadline, since the worker began."""
 
 
+class CallMind(Mind, Protocol):
+    """`think.mind.Mind`, or a fake of it."""
+
+    def plan(self, hearing: Hearing, dialogue: Any) -> Any:
+        """What to do about a turn; changes nothing."""
+
+    def run(self, plan: Any) -> Sequence[Any]:
+        """What the tools of the plan came to."""
+
+    def accept(self, plan: Any, dialogue: Any) -> None:
+        """The turn counts, though its tools still run."""
+
+    def complete(self, plan: Any, outcomes: Sequence[Any], dialogue: Any) -> Decision:
+        """The reply; the dialogue moves on."""
+
+
+class CallRooms(Protocol):
+    """`rooms.TrainedRooms`, or fakes of them."""
+
+    def ears(self, pack: Packs, language: LanguageChoice) -> Ears:
+        """Ears for one turn."""
+
+    def mind(self, pack: Packs) -> CallMind:
+        """The mind with a pack."""
+
+    def voice(self) -> Voice:
+        """The mouth."""
+
+
 class Call:
     """One conversation's model state: ears and dialogue. Made by `Worker.open`; used from the worker's event loop.
 
-    What is asked of one call happens in the order it was asked. After `close` everything raises `CallClosedError`.
+    What is asked of its ears happens in the order it was asked, so with its mind; each reply is spoken by itself. After
+    `close` everything raises `CallClosedError`.
     """
 
+    def __init__(self, worker: Worker, ears: Ears, mind: CallMind, voice: Voice, language: Language | None) -> None:
+        self._worker, self._ears, self._voice = worker, ears, voice
+        self.mind = mind
+        """What its packs are and which tools they have; to be asked for plans through the call only."""
+        self.dialogue = mind.dialogue(language)
+        """What the conversation remembers."""
+        self._listening, self._thinking = Lane(), Lane()
+        self._lanes = {self._listening, self._thinking}
+        self._samples = self._began = 0
+        self._kept = np.zeros(0, np.float32)
+        self._paced = 0.0
+
     async def hear(self, samples: Samples) -> Heard:
-        """Take mono samples (n,) at 16 kHz, any n; what the ears know after them. Await it before sending much more."""
-        raise NotImplementedError
+        """Take mono samples (n,) at 16 kHz, any n; what the ears know after them. Await it before sending much more.
+
+        Sound that was handed over is heard, though the waiting be cancelled.
+        """
+        # a call that sends faster than sound lasts is due later and later
+        self._paced = max(self._paced, time.monotonic())
+        due = self._paced + EARS
+        self._paced += len(samples) / SAMPLE_RATE
+        heard: Heard = await self._ask(self._listening, self._hear(samples), due, pace=CHUNK_SECONDS, kept=True)
+        return heard
+
+    def _hear(self, samples: Samples) -> Task:
+        self._ears.take(samples)
+        self._samples += len(samples)
+        self._kept = np.concatenate([self._kept, samples])[-round(KEPT_SECONDS * SAMPLE_RATE) :]
+        while self._ears.ready:
+            yield self._ears
+        ears = self._ears
+        if not ears.spoken and ears.seconds > UNSPOKEN_SECONDS:
+            yield from self._begin(1.0)
+        return Heard(
+            audio_ms=self._samples * 1000 // SAMPLE_RATE,
+            speech=ears.speech,
+            end=ears.end_probability,
+            silence_ms=round(1000 * ears.silence),
+            text=ears.partial().text,
+        )
 
     async def reset(self, keep_ms: int = 0) -> None:
         """A new turn: fresh ears, that begin with the last `keep_ms` (at most 2000) of the sound before."""
-        raise NotImplementedError
+        await self._ask(self._listening, self._begin(keep_ms / 1000), time.monotonic() + EARS, kept=True)
+
+    def _begin(self, keep: float) -> Task:
+        kept = self._kept[len(self._kept) - min(len(self._kept), max(0, round(keep * SAMPLE_RATE))) :]
+        self._ears, self._began = self._ears.fresh(), self._samples - len(kept)
+        self._ears.take(kept)
+        while self._ears.ready:
+            yield self._ears
 
     @property
     def turn_ms(self) -> int:
         """Where on the call's clock the present ears began: times of words in a `Hearing` count from here."""
-        raise NotImplementedError
+        return self._began * 1000 // SAMPLE_RATE
 
     async def hearing(self) -> Hearing:
         """What was understood so far, as if the turn ended here; the ears go on."""
-        raise NotImplementedError
+        ears: Ears = await self._ask(self._listening, _once(self._snapshot), time.monotonic() + EARS)
+        with self._lane() as lane:
+            hearing: Hearing = await self._ask(lane, _finished(ears), time.monotonic() + EARS)
+        return hearing
+
+    def _snapshot(self) -> Ears:
+        return self._ears.snapshot()
 
     async def plan(self, hearing: Hearing) -> Any:
-        """What the mind would do about it; the dialogue stays as it is until `complete`."""
-        raise NotImplementedError
+        """What the mind would do about it (`think.plan.Plan`); the dialogue stays as it is."""
+        return await self._think(lambda: self.mind.plan(hearing, self.dialogue))
+
+    async def accept(self, plan: Any) -> None:
+        """The turn counts, though its tools still run: the next one may be planned."""
+        await self._think(lambda: self.mind.accept(plan, self.dialogue))
 
     async def complete(self, plan: Any, outcomes: Sequence[Any] = ()) -> Decision:
         """The decision, with what the tools returned; the dialogue moves on."""
-        raise NotImplementedError
+        decision: Decision = await self._think(lambda: self.mind.complete(plan, outcomes, self.dialogue))
+        return decision
 
     async def decide(self, hearing: Hearing) -> Decision:
-        """Plan, run the pack's own tools and complete, as `StepAudio2Mini.think` does."""
-        raise NotImplementedError
+        """Plan, run the pack's own tools beside the models, and complete."""
+        plan = await self.plan(hearing)
+        return await self.complete(plan, await asyncio.to_thread(self.mind.run, plan))
 
-    def speak(self, text: str, language: Language, style: Style | None = None) -> AsyncIterator[AudioChunk]:
+    async def _think(self, work: Callable[[], Any]) -> Any:
+        return await self._ask(self._thinking, _once(work), time.monotonic() + MIND)
+
+    async def speak(
+        self, text: str, language: Language, style: Style | None = None
+    ) -> AsyncGenerator[AudioChunk, None]:
         """Sound of a reply, piece by piece, with the words that end in each; closing the iterator stops the work.
 
         UserError at the first piece where nothing of the text can be spoken.
         """
-        raise NotImplementedError
+        due = time.monotonic() + VOICE
+        with self._lane() as lane:
+            chunks: Iterator[AudioChunk] = await self._ask(
+                lane, _once(lambda: self._voice.stream(text, language, style or Style())), due
+            )
+            chunk: AudioChunk | None
+            while (chunk := await self._ask(lane, _once(lambda: next(chunks, None)), due)) is not None:
+                due = max(due, time.monotonic()) + len(chunk.samples) / SAMPLE_RATE
+                yield chunk
+
+    @contextmanager
+    def _lane(self) -> Iterator[Lane]:
+        """A lane beside those of ears and mind, for as long as it is wanted."""
+        lane = Lane()
+        self._lanes.add(lane)
+        try:
+            yield lane
+        finally:
+            self._lanes.discard(lane)
+            self._worker._drop([lane])
+
+    async def _ask(self, lane: Lane, task: Task, due: float, *, pace: float = 0.0, kept: bool = False) -> Any:
+        if self.closed:
+            raise CallClosedError("this call is closed")
+        return await self._worker._models.submit(lane, task, due, pace, kept)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the call, or its worker, was closed."""
+        return self not in self._worker._calls
 
     async def close(self) -> None:
         """Drop what waits and forget the call. Twice is once."""
-        raise NotImplementedError
+        self._worker._calls.discard(self)
+        self._worker._drop(self._lanes)
 
 
 class Worker:
     """Owns the model thread; `async with Worker(rooms) as worker`, then `await worker.open(...)` for every call."""
 
-    def __init__(self, rooms: Rooms, window_ms: float = WINDOW_MS) -> None:
-        self._rooms, self._window_ms = rooms, window_ms
+    def __init__(
+        self,
+        rooms: CallRooms,
+        window_ms: float = 1000 * WINDOW,
+        advance: Callable[[Sequence[Any]], None] = advance,
+    ) -> None:
+        """`window_ms`: how long a step of the ears waits for those of other calls, to run with them as one.
+
+        `advance` makes the step, of the ears that the rooms give.
+        """
+        self._rooms, self._window, self._advance = rooms, window_ms / 1000, advance
+        self._loader = ThreadPoolExecutor(1, "loader")
+        self._calls: set[Call] = set()
+        self._thread: ModelThread | None = None
 
     async def __aenter__(self) -> Worker:
         """Start the thread."""
+        self._thread = ModelThread(self._advance, self._window)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all calls and end the thread."""
+        for call in list(self._calls):
+            await call.close()
+        await self._models.stop()
+        self._loader.shutdown(wait=False, cancel_futures=True)
 
     async def open(self, pack: Packs, language: LanguageChoice = "auto") -> Call:
-        """A new call; what its pack needs is loaded beside the thread, other calls go on."""
-        raise NotImplementedError
+        """A new call; what its pack needs is loaded beside the model thread, so that other calls go on."""
+
+        def load() -> tuple[Ears, CallMind, Voice]:
+            return self._rooms.ears(pack, language), self._rooms.mind(pack), self._rooms.voice()
+
+        if not self.alive:
+            raise CallClosedError("the worker does not run")
+        ears, mind, voice = await asyncio.get_running_loop().run_in_executor(self._loader, load)
+        if not self.alive:
+            raise CallClosedError("the worker does not run")
+        call = Call(self, ears, mind, voice, None if language == "auto" else language)
+        self._calls.add(call)
+        return call
 
     @property
     def load(self) -> Load:
         """How busy the worker is now."""
-        raise NotImplementedError
+        models = self._models
+        return Load(len(self._calls), models.queued, 1000 * models.lag_p95, models.busy, models.missed)
 
     @property
     def alive(self) -> bool:
         """Whether the thread runs: False before the start, after the end, and when it died."""
-        raise NotImplementedError
+        return self._thread is not None and self._thread.alive
+
+    @property
+    def _models(self) -> ModelThread:
+        if self._thread is None:
+            raise CallClosedError("the worker does not run; use it as 'async with'")
+        return self._thread
+
+    def _drop(self, lanes: Iterable[Lane]) -> None:
+        self._models.drop(lanes)
 
 
-class CallClosedError(Exception):
-    """The call, or the worker, was closed while something was asked of it."""
+def _once(work: Callable[[], Any]) -> Task:
+    """A task of one step that needs no ears."""
+    return work()
+    yield  # what makes this a generator
+
+
+def _finished(ears: Ears) -> Task:
+    ears.close()
+    while ears.ready:
+        yield ears
+    return ears.hearing()

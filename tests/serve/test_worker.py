@@ -1,0 +1,363 @@
+"""The worker: calls together as each alone, the urgent first, nobody starved, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from step_audio_mini.errors import UserError
+from step_audio_mini.serve.worker import Call, CallClosedError, Heard, Worker
+from step_audio_mini.types import (
+    Attributes,
+    AudioChunk,
+    Decision,
+    DialogueState,
+    Hearing,
+    Hypothesis,
+    Language,
+    Samples,
+    Style,
+    Word,
+)
+
+pytestmark = pytest.mark.unit
+
+CHUNK = 5_120
+
+
+class CountingEars:
+    """Ears that know how much sound they took and its sum; a step takes a chunk."""
+
+    network, shares = "net", True
+
+    def __init__(self) -> None:
+        self.total, self.taken, self.chunks, self.waiting = 0.0, 0, 0, 0
+
+    @property
+    def ready(self) -> bool:
+        return self.waiting >= CHUNK
+
+    @property
+    def speech(self) -> float:
+        return min(1.0, self.total)
+
+    end_probability, silence = 0.25, 0.4
+
+    @property
+    def spoken(self) -> bool:
+        return self.total > 0
+
+    @property
+    def seconds(self) -> float:
+        return self.taken / 16_000
+
+    def take(self, samples: Samples) -> None:
+        self.total, self.taken, self.waiting = (
+            self.total + float(samples.sum()),
+            self.taken + len(samples),
+            self.waiting + len(samples),
+        )
+
+    def accept(self, samples: Samples) -> bool:
+        raise AssertionError("a worker steps the ears itself")
+
+    def partial(self) -> Hypothesis:
+        return Hypothesis((Word(f"{self.total:.2f}", 0.0, 1.0, 1.0, "en"),), float(self.chunks))
+
+    def close(self) -> None:
+        self.waiting = CHUNK * -(-self.waiting // CHUNK)
+
+    def hearing(self) -> Hearing:
+        assert not self.ready
+        return Hearing((self.partial(),), Attributes(30.0, 4.0, None), np.zeros((0, 3), np.float32))
+
+    def finish(self) -> Hearing:
+        raise AssertionError("a worker steps the ears itself")
+
+    def snapshot(self) -> CountingEars:
+        other = self.fresh()
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def fresh(self) -> CountingEars:
+        return CountingEars()
+
+
+class Steps:
+    """What steps the ears: remembers how many went together; may take its time, and fail."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds, self.sizes, self.error = seconds, list[int](), None
+
+    error: BaseException | None
+
+    def __call__(self, streams: Sequence[Any]) -> None:
+        if self.error is not None:
+            raise self.error
+        time.sleep(self.seconds)
+        self.sizes.append(len(streams))
+        for stream in streams:
+            stream.waiting -= CHUNK
+            stream.chunks += 1
+
+
+class EchoMind:
+    """Says what it heard; its tool takes a while. A dialogue is a list of replies."""
+
+    def dialogue(self, language: Language | None = None) -> list[str]:
+        return []
+
+    def plan(self, hearing: Hearing, dialogue: list[str]) -> str:
+        return f"{len(dialogue)} {hearing.best.text}"
+
+    def run(self, plan: str) -> list[str]:
+        time.sleep(0.2)
+        return ["ok"]
+
+    def accept(self, plan: str, dialogue: list[str]) -> None:
+        dialogue.append("accepted")
+
+    def complete(self, plan: str, outcomes: Sequence[str], dialogue: list[str]) -> Decision:
+        dialogue.append(plan)
+        return Decision("inform", DialogueState(), (), f"{plan} {' '.join(outcomes)}", "en", Style(), 1.0)
+
+    def decide(self, hearing: Hearing, dialogue: list[str]) -> Decision:
+        raise AssertionError("a worker plans")
+
+
+class SlowVoice:
+    """A piece of 0.1 s for every word; remembers how many it made."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def stream(self, text: str, language: Language, style: Style) -> Iterator[AudioChunk]:
+        if not text:
+            raise UserError("nothing to say; give words")
+        return self._pieces(text)
+
+    def _pieces(self, text: str) -> Iterator[AudioChunk]:
+        for number, _ in enumerate(text.split()):
+            self.made += 1
+            yield AudioChunk(np.full(1_600, number, np.float32))
+
+
+class Rooms:
+    def __init__(self) -> None:
+        self.made_voice, self.ears_made = SlowVoice(), list[weakref.ref[CountingEars]]()
+
+    def ears(self, pack: Any, language: Any) -> CountingEars:
+        ears = CountingEars()
+        self.ears_made.append(weakref.ref(ears))
+        return ears
+
+    def mind(self, pack: Any) -> EchoMind:
+        return EchoMind()
+
+    def voice(self) -> SlowVoice:
+        return self.made_voice
+
+
+def with_worker(
+    work: Callable[[Worker, Rooms, Steps], Awaitable[Any]], window_ms: float = 20.0, seconds: float = 0.0
+) -> Any:
+    async def main() -> Any:
+        rooms, steps = Rooms(), Steps(seconds)
+        async with Worker(rooms, window_ms, steps) as worker:
+            return await asyncio.wait_for(work(worker, rooms, steps), 20)
+
+    return asyncio.run(main())
+
+
+def sound(seed: int, length: int) -> Samples:
+    return np.random.default_rng(seed).random(length, np.float32) * np.float32(0.001)
+
+
+async def talk(call: Call, seed: int) -> tuple[list[Heard], str, list[float]]:
+    """A turn of a call: sound in pieces, a plan, an answer."""
+    samples = sound(seed, 12_000 + 500 * seed)
+    heard = [await call.hear(piece) for piece in np.split(samples, range(3_000, len(samples), 3_000))]
+    decision = await call.complete(await call.plan(await call.hearing()), ["done"])
+    return heard, decision.reply, [float(piece.samples[0]) async for piece in call.speak(decision.reply, "en")]
+
+
+def test_calls_together_are_as_each_alone() -> None:
+    async def together(worker: Worker, rooms: Rooms, steps: Steps) -> Any:
+        calls = [await worker.open("home") for _ in range(6)]
+        told = await asyncio.gather(*(talk(call, seed) for seed, call in enumerate(calls)))
+        assert max(steps.sizes) > 1, "steps of several calls run as one"
+        return told
+
+    async def alone(worker: Worker, rooms: Rooms, steps: Steps) -> Any:
+        return [await talk(await worker.open("home"), seed) for seed in range(6)]
+
+    assert with_worker(together) == with_worker(alone, window_ms=0.0)
+
+
+def test_the_clock_counts_all_sound_and_a_turn_may_begin_with_what_was_before() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        call = await worker.open("home")
+        assert (await call.hear(np.full(24_000, 1e-5, np.float32))).audio_ms == 1500
+        await call.reset(keep_ms=300)
+        assert call.turn_ms == 1200
+        heard = await call.hear(np.zeros(160, np.float32))
+        assert (heard.audio_ms, heard.text) == (1510, "0.05")
+        assert (heard.end, heard.silence_ms) == (0.25, 400)
+        await call.reset()
+        assert (await call.hearing()).best.text == "0.00"
+
+    with_worker(work)
+
+
+def test_a_hearing_disturbs_nothing() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        call = await worker.open("home")
+        await call.hear(np.full(4_000, 0.001, np.float32))
+        one, _, two = await asyncio.gather(call.hearing(), call.hear(np.full(4_000, 0.001, np.float32)), call.hearing())
+        assert [one.best.text, two.best.text] == ["4.00", "8.00"]
+        assert (await call.hear(np.zeros(0, np.float32))).text == "8.00"
+
+    with_worker(work)
+
+
+def test_who_sends_a_minute_at_once_delays_nobody() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        greedy, live = await worker.open("home"), await worker.open("home")
+        flood = asyncio.ensure_future(greedy.hear(np.zeros(16_000 * 60, np.float32)))
+        await asyncio.sleep(0.05)
+        for _ in range(3):
+            await live.hear(sound(1, CHUNK))
+            assert not flood.done()
+        assert [piece async for piece in live.speak("one", "en")]
+        assert not flood.done()
+        assert (await flood).audio_ms == 60_000
+
+    with_worker(work, window_ms=0.0, seconds=0.005)
+
+
+def test_silence_without_end_is_bounded() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        call = await worker.open("home")
+        for _ in range(25):
+            heard = await call.hear(np.zeros(16_000, np.float32))
+        assert heard.audio_ms == 25_000
+        assert 15_000 < call.turn_ms <= 20_000
+
+    with_worker(work)
+
+
+def test_a_tool_that_takes_its_time_delays_nobody() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        one, other = await worker.open("home"), await worker.open("home")
+        deciding = asyncio.ensure_future(one.decide(await one.hearing()))
+        await other.hear(sound(1, CHUNK))
+        assert not deciding.done()
+        assert (await deciding).reply == "0 0.00 ok"
+        await one.accept("x")
+        assert one.dialogue == ["0 0.00", "accepted"]
+
+    with_worker(work)
+
+
+def test_closing_a_reply_stops_its_making() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        call = await worker.open("home")
+        speaking = call.speak("a b c d e f", "en")
+        await anext(speaking)
+        await speaking.aclose()
+        await asyncio.sleep(0.02)
+        assert rooms.made_voice.made == 1
+        with pytest.raises(UserError, match="nothing to say"):
+            await anext(call.speak("", "en"))
+
+    with_worker(work)
+
+
+def test_a_cancelled_wait_loses_no_sound_and_no_other_work() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        call = await worker.open("home")
+        hearing = asyncio.ensure_future(call.hear(np.full(16_000, 1e-4, np.float32)))
+        planning = asyncio.ensure_future(
+            call.plan(Hearing((), Attributes(0.0, 0.0, None), np.zeros((0, 3), np.float32)))
+        )
+        await asyncio.sleep(0)
+        hearing.cancel()
+        planning.cancel()
+        assert (await call.hearing()).best.text == "1.60"
+
+    with_worker(work, seconds=0.01)
+
+
+def test_a_failing_step_fails_its_call_alone() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        one, other = await worker.open("home"), await worker.open("home")
+        steps.error = ValueError("broken")
+        with pytest.raises(ValueError, match="broken"):
+            await one.hear(sound(1, CHUNK))
+        steps.error = None
+        assert (await other.hear(sound(1, CHUNK))).audio_ms == 320
+        assert worker.alive
+
+    with_worker(work)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dying_thread_is_told_to_all_who_wait() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        call = await worker.open("home")
+        steps.error = SystemExit()
+        with pytest.raises(CallClosedError, match="stopped"):
+            await call.hear(sound(1, CHUNK))
+        assert not worker.alive
+        with pytest.raises(CallClosedError):
+            await worker.open("home")
+
+    with_worker(work)
+
+
+def test_nothing_is_left_of_a_closed_call() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        for _ in range(3):
+            call = await worker.open("home")
+            waiting = [asyncio.ensure_future(call.hear(sound(1, CHUNK))) for _ in range(3)]
+            await asyncio.sleep(0)
+            await call.close()
+            await call.close()
+            told = await asyncio.gather(*waiting, return_exceptions=True)
+            assert any(isinstance(one, CallClosedError) for one in told)
+            with pytest.raises(CallClosedError):
+                await call.hear(sound(1, 100))
+            del call, waiting, told
+        await asyncio.sleep(0.1)
+        gc.collect()
+        assert [ears() for ears in rooms.ears_made] == [None] * 3
+        assert (worker.load.calls, worker.load.queued) == (0, 0)
+
+    before = threading.active_count()
+    with_worker(work, seconds=0.01)
+    deadline = time.monotonic() + 2
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def test_the_load_is_told() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        call = await worker.open("home")
+        assert worker.load.busy == 0.0
+        await call.hear(sound(1, 20 * CHUNK))
+        load = worker.load
+        assert load.calls == 1
+        assert load.busy > 0.005
+        assert load.lag_p95_ms >= 0.0
+        assert load.missed >= 0
+
+    with_worker(work, seconds=0.01)
