@@ -148,7 +148,7 @@ class Augmenter:
 
 
 def warp_mel(frames: Frames, alpha: float) -> Frames:
-    """Stretch the frequency axis of log-mel frames (T, 80) by `alpha` (0.9...1.1), as another vocal tract would.
+    """Stretch the frequency axis of log-mel frames (T, 80) by `alpha` (0.8...1.2), as another vocal tract would.
 
     Jaitly & Hinton 2013, "Vocal tract length perturbation improves speech recognition", on the mel axis.
     """
