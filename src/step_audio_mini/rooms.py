@@ -114,8 +114,9 @@ class TrainedRooms:
         return Stream(self._recognisers[key], self._speaker_model)
 
     def _recogniser(self, packs: tuple[str, ...], language: LanguageChoice) -> Recogniser:
+        from step_audio_mini.listen.alignment import calibration_of
         from step_audio_mini.listen.context import default_cache
-        from step_audio_mini.listen.recogniser import Expected, Recogniser
+        from step_audio_mini.listen.recogniser import Expected, Recogniser, Tuning
         from step_audio_mini.think.phrases import context_sentences
 
         pack = _joined(packs)
@@ -125,6 +126,7 @@ class TrainedRooms:
             *self._ears,
             expected=Expected([context_sentences(pack, split_name=self._phrasings)], self._hot_words, pack.sounds_like),
             language=None if language == "auto" else language,
+            tuning=Tuning(calibration=calibration_of(self._weights)),
             cache=default_cache(),
         )
 

@@ -130,6 +130,24 @@ def hearings(
 
 
 @app.command()
+def calibration(
+    data: DataOption,
+    weights: FolderOption,
+    most: Annotated[int, typer.Option(help="Most dev clips of each pack.")] = 60,
+) -> None:
+    """How sure the ears are of words, scaled by their dev clips; after every change of the ears or of their words."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.ears import OurEars
+    from step_audio_mini.listen.alignment import calibration_of
+    from step_audio_mini.runtime.manifest import Weights
+    from step_audio_mini.train.calibrate import calibrate
+
+    opened = Weights.open(weights)
+    found = calibration_of(calibrate(Cache.open(data), opened, OurEars(opened), most))
+    out.show([(language, " ".join(f"{one:g}" for one in numbers)) for language, numbers in found.items()])
+
+
+@app.command()
 def transcripts(
     data: DataOption,
     run: RunOption,

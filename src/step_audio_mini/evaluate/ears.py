@@ -22,7 +22,8 @@ from step_audio_mini.evaluate.measures import ErrorCount, character_errors, phon
 from step_audio_mini.evaluate.reliability import calibration_figure, right_words
 from step_audio_mini.evaluate.results import Row, row
 from step_audio_mini.evaluate.trained import by_acquaintance, marked
-from step_audio_mini.listen.recogniser import Recogniser, WordModel
+from step_audio_mini.listen.alignment import calibration_of
+from step_audio_mini.listen.recogniser import Recogniser, Tuning, WordModel
 from step_audio_mini.listen.stream import FLUSH_SECONDS, STRIDE, Stream
 from step_audio_mini.runtime import state
 from step_audio_mini.runtime.manifest import Weights
@@ -79,7 +80,8 @@ class OurEars:
 
     @cached_property
     def _recogniser(self) -> Recogniser:
-        return Recogniser(self._network, WordModel.load(self._weights))
+        tuning = Tuning(calibration=calibration_of(self._weights))
+        return Recogniser(self._network, WordModel.load(self._weights), tuning=tuning)
 
     def hear(self, samples: Samples) -> Heard:
         """Units and words of a clip from one pass of the network."""

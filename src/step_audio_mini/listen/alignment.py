@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from step_audio_mini.listen.search import SearchPath
 from step_audio_mini.listen.vocabulary import Vocabulary
+from step_audio_mini.runtime.manifest import Weights
 from step_audio_mini.text.lexicon import is_han
 from step_audio_mini.text.phones import UNITS
 from step_audio_mini.types import Language, Word
@@ -19,8 +20,10 @@ FRAME_SECONDS = 0.04
 """Encoder frames are 40 ms apart."""
 TAIL = 3
 """Frames a word lasts beyond the peak of its last unit, unless the next word begins."""
-CALIBRATION = (0.22, 1.6, 0.13, 0.6)
-"""Bias and factors of `_confidence`."""
+Calibration = Mapping[Language, Sequence[float]]
+"""Bias and three factors of `_confidence`, by the language of the word."""
+CALIBRATION: Calibration = {"en": (0.22, 1.6, 0.13, 0.6), "zh": (0.22, 1.6, 0.13, 0.6)}
+"""For ears whose weights bring none."""
 SHARPNESS = 0.3
 """Factor on path scores before they are turned into probabilities: n-best scores differ more than the truth is sure."""
 
@@ -48,7 +51,11 @@ def spans(path: SearchPath, vocabulary: Vocabulary) -> list[tuple[int, int]]:
 
 
 def words_of(
-    path: SearchPath, vocabulary: Vocabulary, log_probs: NDArray[np.float32], share: Sequence[float]
+    path: SearchPath,
+    vocabulary: Vocabulary,
+    log_probs: NDArray[np.float32],
+    share: Sequence[float],
+    calibration: Calibration = CALIBRATION,
 ) -> list[Word]:
     """The path's words with times in seconds and confidences.
 
@@ -64,9 +71,9 @@ def words_of(
         following = path.units[high][1] if high < len(path.units) else len(log_probs)
         end = max(first + 1, min(last + TAIL, following))
         heard = sum(_peak(log_probs, *path.units[i]) for i in range(low, high)) / (high - low)
-        sure = _confidence(math.log(max(1e-3, share[number])), heard, math.log(high - low))
         word = vocabulary.word(token)
         language: Language = "zh" if is_han(word) else "en"
+        sure = _confidence(math.log(max(1e-3, share[number])), heard, math.log(high - low), calibration[language])
         seconds = (round(first * FRAME_SECONDS, 3), round(end * FRAME_SECONDS, 3))
         out.append(Word(word, *seconds, round(sure, 3), language))
     return out
@@ -76,12 +83,12 @@ def _peak(log_probs: NDArray[np.float32], unit: int, frame: int) -> float:
     return float(log_probs[max(0, frame - 1) : frame + 3, unit].max())
 
 
-def _confidence(share: float, heard: float, length: float) -> float:
+def _confidence(share: float, heard: float, length: float, calibration: Sequence[float]) -> float:
     """Probability that a word is right, from logs of its share, its units' mean posterior and its number of units.
 
-    Logistic regression over 2,200 words of dev clips of five packs (area under the curve 0.70).
+    Logistic regression over the words of dev clips; `train.calibrate` scales it anew for other ears.
     """
-    bias, *factors = CALIBRATION
+    bias, *factors = calibration
     return 1.0 / (1.0 + math.exp(-bias - sum(f * x for f, x in zip(factors, (share, heard, length), strict=True))))
 
 
@@ -99,3 +106,9 @@ def word_shares(paths: Sequence[SearchPath]) -> list[list[float]]:
             shares.append(sum(w for w, there in zip(weights, placed, strict=True) if near & there) / total)
         out.append(shares)
     return out
+
+
+def calibration_of(weights: Weights) -> Calibration:
+    """What the ears of a folder of weights were calibrated to."""
+    found: Calibration = weights.part("ears").facts.get("calibration", CALIBRATION)
+    return found

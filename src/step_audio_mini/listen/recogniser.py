@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from step_audio_mini.errors import UserError
+from step_audio_mini.listen.alignment import CALIBRATION, Calibration
 from step_audio_mini.listen.arcs import Arcs, from_bytes
 from step_audio_mini.listen.context import Sentences, context
 from step_audio_mini.listen.endpoint import EndRules
@@ -93,6 +94,7 @@ class Tuning:
     """Encoder frames a step of the network takes: 8 are 320 ms."""
     readings: int = 5
     """Most readings handed on."""
+    calibration: Calibration = field(default_factory=lambda: CALIBRATION)
     least_confidence: float = 0.0
     """A best reading less sure than this counts as nothing understood."""
 

@@ -129,7 +129,8 @@ class Stream:
         if self._told_at != self._beam.frames:
             path = self._beam.best()
             log_probs = np.concatenate(self._log_probs)
-            words = words_of(path, self._recogniser.vocabulary, log_probs, [1.0] * len(path.words))
+            sure = self._recogniser.tuning.calibration
+            words = words_of(path, self._recogniser.vocabulary, log_probs, [1.0] * len(path.words), sure)
             self._told, self._told_at = Hypothesis(tuple(words), path.score), self._beam.frames
         return self._told
 
@@ -167,7 +168,7 @@ class Stream:
             return ()
         shares = word_shares(paths)
         readings = tuple(
-            Hypothesis(tuple(words_of(path, vocabulary, log_probs, share)), path.score)
+            Hypothesis(tuple(words_of(path, vocabulary, log_probs, share, tuning.calibration)), path.score)
             for path, share in list(zip(paths, shares, strict=True))[: tuning.readings]
             if path.words
         )
