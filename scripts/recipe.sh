@@ -20,13 +20,19 @@ train ears --data "$work/cache" --out "$work/runs/ears-clean" --set "lexicon=$le
 train ears --data "$work/cache" --out "$work/runs/ears" --set "lexicon=$lexicon" --set "letters=$letters" \
     --start "$work/runs/ears-clean"
 
-# orders come with slots but without words: these ears find them, and go on with them
-[ -e "$work/orders.tsv" ] || step-audio export transcripts --data "$work/cache" --run "$work/runs/ears" --pack coffee \
-    --out "$work/orders.tsv" --set "lexicon=$lexicon" --set "letters=$letters"
-train ears --data "$work/cache" --out "$work/runs/ears-more" --set "lexicon=$lexicon" --set "letters=$letters" \
-    --start "$work/runs/ears" --set "transcripts=$work/orders.tsv"
-step-audio export ears --data "$work/cache" --run "$work/runs/ears-more" --weights "$work/weights" \
-    --set "lexicon=$lexicon" --set "letters=$letters" --set "transcripts=$work/orders.tsv"
+# orders come with slots but without words: these ears find them, and go on with them; better ears find more: twice
+before=ears
+for round in 1 2; do
+    orders=$work/orders-$round.tsv
+    [ -e "$orders" ] || step-audio export transcripts --data "$work/cache" --run "$work/runs/$before" --pack coffee \
+        --out "$orders" --set "lexicon=$lexicon" --set "letters=$letters"
+    train ears --data "$work/cache" --out "$work/runs/ears-$round" --set "lexicon=$lexicon" --set "letters=$letters" \
+        --start "$work/runs/$before" --set "transcripts=$orders"
+    before=ears-$round
+done
+step-audio export ears --data "$work/cache" --run "$work/runs/$before" --weights "$work/weights" \
+    --set "lexicon=$lexicon" --set "letters=$letters" --set "transcripts=$orders"
+step-audio export calibration --data "$work/cache" --weights "$work/weights"
 
 # speaker: who speaks, gender, age band and language, by a network of its own
 train speaker --data "$work/cache" --out "$work/runs/speaker"
