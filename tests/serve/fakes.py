@@ -121,9 +121,13 @@ class FakeCall:
         reply = self._script.replies.get(text, f"You said {text}." if text else "Sorry?")
         return Plan(
             act="request", state=DialogueState("fake", {}), calls=(call,) if call else (), reply="" if call else reply,
-            opening="", waiting="One moment.", language="en", style=Style(), confidence=0.9, sense=0.9, system="done",
+            opening="", waiting="One moment.", language="en", style=Style(), confidence=0.9, meant=0.9, system="done",
             asked=None, keeps=False, turn=len(self.completed),
         )  # fmt: skip
+
+    async def accept(self, plan: Plan) -> None:
+        """The turn counts."""
+        self._check("accept")
 
     async def complete(self, plan: Plan, outcomes: Sequence[Outcome] = ()) -> Decision:
         """Tells the outcomes."""
@@ -202,3 +206,10 @@ class FakeTools:
     def cancellable(self, name: str) -> bool:
         """None is."""
         return False
+
+    def read(self, name: str, output: str) -> Outcome:
+        """Any output is fine, but an empty one."""
+        return Outcome("done", {"result": output}) if output else Outcome("failed", {})
+
+    def close(self) -> None:
+        """Nothing to give up."""

@@ -50,6 +50,11 @@ class Written:
         """How sure it is what was wanted at all: of act and intent."""
         return self.certainties.get(Role.ACT, 1.0) * self.certainties.get(Role.INTENT, 1.0)
 
+    @property
+    def meant(self) -> float:
+        """How sure it is that something of the pack was wanted."""
+        return 1 - self.sense if self.draft.act in ("out_of_scope", "not_understood") else self.sense
+
 
 def inputs_of(reader: Reader, reading: Reading, vectors: Array, snr_db: float) -> dict[str, Array]:
     """The encoder's arrays, batch of one; a missing acoustic stream is one zero vector behind a closed gate."""

@@ -150,7 +150,7 @@ class Mind:
             language=language,
             style=STYLES[said.style or draft.style],
             confidence=written.certainty,
-            sense=written.sense,
+            meant=written.meant,
             system=said.act,
             asked=said.asked,
             keeps=keeps,

@@ -30,8 +30,8 @@ class Plan:
     style: Style
     confidence: float
     """Of the least sure choice, 0...1."""
-    sense: float
-    """How sure the mind is of act and intent, 0...1."""
+    meant: float
+    """How sure the mind is that something it can do is meant, 0...1; low for open questions and idle talk."""
     system: SystemAct
     """What the assistant does by it; `done` while calls wait."""
     asked: str | None
