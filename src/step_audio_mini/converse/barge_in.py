@@ -40,8 +40,8 @@ def words(text: str) -> list[str]:
 
 ACKNOWLEDGING = frozenset(
     words(
-        "ah aha alright cool fine good got great hm hmm huh i is it mhm mm mmm nice oh ok okay really right see sure that "
-        "uh um understood well wow yeah yep yes yup 嗯恩哦噢喔啊呃唔哈好对是的行呢吧了呀嘛可以懂明白知道没错"
+        "ah aha alright cool fine good got great hm hmm huh i is it mhm mm mmm nice oh ok okay really right see sure "
+        "that uh um understood well wow yeah yep yes yup 嗯恩哦噢喔啊呃唔哈好对是的行呢吧了呀嘛可以懂明白知道没错"
     )
 )
 """Words of which acknowledgements are made; each Han character counts as one."""

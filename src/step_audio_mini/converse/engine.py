@@ -35,8 +35,8 @@ from step_audio_mini.converse.replies import Replies
 from step_audio_mini.converse.settings import Settings
 from step_audio_mini.converse.speculation import Speculation
 
-REOPEN_MS = 1200
-"""Speech so soon after a turn whose answer was not heard yet goes on with that turn."""
+REOPEN_MS, REOPEN_HEARD_MS = 1200, 300
+"""Speech so soon after a turn, of whose answer no more than this was heard, goes on with that turn."""
 FILLER_MS, NEXT_FILLER_MS = 700, 8000
 """Silence of the assistant while its tool runs, before it says so, and says so again."""
 MUTED_MS = 2000
@@ -175,7 +175,8 @@ class Engine:
         if self._answer is None or self._user.burst is None:
             return False
         generation, ended = self._answer
-        return self._user.burst.start_ms - ended <= REOPEN_MS and self.heard_ms(generation) == 0
+        heard_ms = self.heard_ms(generation)
+        return self._user.burst.start_ms - ended <= REOPEN_MS and (heard_ms or 0) <= REOPEN_HEARD_MS
 
     def _try(self) -> None:
         """Begin a reply before the turn is over."""
@@ -277,7 +278,7 @@ class Engine:
         reply = self._replies.running(generation)
         if reply is not None:
             self._replies.finish()
-            self._wait_from(reply.playback.ends_at(self._now))
+            self._wait_from(max(self._now, reply.playback.quiet_from(self._now)))
 
     def _stop(self, reason: StopReason) -> None:
         self._out += self._replies.stop(reason, self._now)
@@ -385,7 +386,7 @@ class Engine:
         if reply is None or reply.held or not self._replies.working() or not self._user.free:
             return None
         first = not reply.playback.sent_ms and not reply.fillers
-        quiet_from = max(reply.stirred_ms, reply.playback.ends_at(self._now))
+        quiet_from = max(reply.stirred_ms, reply.playback.quiet_from(self._now))
         return quiet_from + (FILLER_MS if first else NEXT_FILLER_MS)
 
     def _idle_at(self) -> int | None:

@@ -90,7 +90,7 @@ class Listening:
     def begin(self, prefix_padding_ms: int, continues: bool) -> UserTurn:
         """The burst becomes a turn."""
         start = self.burst.start_ms if self.burst else self.audio_ms
-        self.turn = UserTurn(max(self.floor_ms, start - prefix_padding_ms), self.audio_ms, continues)
+        self.turn = UserTurn(max(self.floor_ms, start - prefix_padding_ms), start, self.audio_ms, continues)
         self.calm()
         return self.turn
 

@@ -17,7 +17,7 @@ class Playback:
     def __init__(self, after_ms: int = 0) -> None:
         """It begins no sooner than at `after_ms` by the clock, when the reply before has been played."""
         self._at = after_ms
-        self._played = 0
+        self._played = self._quiet_from = 0
         self.sent_ms = 0
 
     def sent(self, ms: int, now_ms: int) -> None:
@@ -28,14 +28,17 @@ class Playback:
     def heard(self, now_ms: int) -> int:
         """How much has been played."""
         if now_ms > self._at:
-            self._played = min(self.sent_ms, self._played + now_ms - self._at)
+            left = self.sent_ms - self._played
+            if 0 < left <= now_ms - self._at:
+                self._quiet_from = self._at + left
+            self._played += min(left, now_ms - self._at)
             self._at = now_ms
         return self._played
 
-    def ends_at(self, now_ms: int) -> int:
-        """When all that was sent will have been played; now, where it has."""
+    def quiet_from(self, now_ms: int) -> int:
+        """When all that was sent has been played, or will have been; 0 before any was."""
         left = self.sent_ms - self.heard(now_ms)
-        return max(self._at, now_ms) + left if left else now_ms
+        return self._at + left if left else self._quiet_from
 
 
 class Script:

@@ -66,8 +66,8 @@ class Replies:
     def begin(self, generation: int, now_ms: int, expects_answer: bool = False) -> None:
         """A reply becomes visible; it is played after what is left of the one before."""
         last = self.last()
-        after = last.playback.ends_at(now_ms) if last is not None and last.cut_ms is None else now_ms
-        self.active = Reply(generation, now_ms, after, expects_answer)
+        busy_until = last.playback.quiet_from(now_ms) if last is not None and last.cut_ms is None else 0
+        self.active = Reply(generation, now_ms, max(now_ms, busy_until), expects_answer)
 
     def find(self, generation: int) -> Reply | None:
         """A reply that is or was visible."""
