@@ -168,11 +168,38 @@ def rejection(
 
 
 @app.command()
+def names(
+    cache: CacheOption,
+    out: OutOption = None,
+    most: MostOption = 1000,
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """Ten rare names, each taught by a line of a pack or a hot word: found when said, and when not."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.names import FOLDER, NamesTest, measure, read_names
+    from step_audio_mini.model import StepAudio2Mini
+
+    plain = StepAudio2Mini.from_pretrained(weights)
+    hot = StepAudio2Mini.from_pretrained(weights, hot_words=[name.line for name in read_names()])
+    taught = {
+        "taught by lines of a pack": lambda sound: plain.listen(sound, FOLDER).best.text,
+        "taught as hot words": lambda sound: hot.listen(sound, "home").best.text,
+    }
+    untaught = StepAudio2Mini.from_pretrained(weights)
+    talk = _talk_test(Cache.open(cache), most, weights)
+    test = NamesTest(taught, lambda sound: untaught.listen(sound, "home").best.text, talk)
+    _run("names --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+
+
+@app.command()
 def runs(
     cache: CacheOption,
     named: Annotated[
         list[str],
-        typer.Argument(help="NAME=RUN, a folder of `step-audio train ears`; the first is the one compared with"),
+        typer.Argument(
+            metavar="NAME=RUN...", help="folders of `step-audio train ears`; the first is the one compared with"
+        ),
     ],
     out: OutOption = None,
     most: Annotated[int, typer.Option(help="most clips of each pack")] = 60,
@@ -190,6 +217,35 @@ def runs(
     folders = {name: Path(folder) for name, folder in pairs_of(named).items()}
     command = "runs --cache DIR" + _option("--most", most, 60) + "".join(f" '{name}=RUN'" for name in folders)
     _run(command, weights, out, as_json, lambda tell: measure(sound, opened, folders, most, tell))
+
+
+@app.command()
+def handover(
+    cache: Annotated[
+        Path | None, typer.Option(help="of `step-audio prepare --cache`: recordings are heard too")
+    ] = None,
+    out: OutOption = None,
+    most: MostOption = 1000,
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """What would be handed over to a chat endpoint: requests falsely, open questions rightly."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate import handover as over
+    from step_audio_mini.runtime.manifest import Weights
+    from step_audio_mini.think.mind import Mind
+
+    opened = Weights.open(weights)
+
+    def measure(tell: Callable[[str], None]) -> list[Row]:
+        rows = over.measure(Mind.load(over.PACKS, opened, phrasings="train"), tell)
+        if cache is None:
+            return rows
+        test = _talk_test(Cache.open(cache), most, weights)
+        return rows + over.measure_voices(test, Mind.load(over.VOICE_PACK, opened), tell)
+
+    command = "handover" + (" --cache DIR" if cache else "") + _option("--most", most, 1000)
+    _run(command, weights, out, as_json, measure)
 
 
 @app.command()
@@ -267,6 +323,7 @@ MEASURED = {
     "voice": ("acoustic", "ears", "letters", "lexicon", "vocoder"),
     "speaker": ("speaker",),
     "runs": ("lexicon",),
+    "names": ("ears", "letters", "lexicon", "words"),
 }
 """Parts of the weights that a measurement depends on; all of them where none are named."""
 
