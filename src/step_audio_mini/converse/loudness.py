@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from step_audio_mini.types import Samples
+
 RISE_DB = 9.0
 """Above the noise floor by this much, a piece is as likely loud as not."""
 STEEPNESS_DB = 1.5
@@ -20,6 +24,11 @@ class Loudness:
     def __init__(self) -> None:
         self._floor = 0.0
         self._begun = False
+
+    def hear(self, samples: Samples) -> float:
+        """Probability that a piece of sound, (n,), is loud; see `update`."""
+        power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
+        return self.update(10 * math.log10(power) if power > 0 else LOWEST_DB)
 
     def update(self, level_db: float) -> float:
         """Probability that a piece of `frames.FRAME_MS` is loud; its level is 20 log10 of its root mean square."""
