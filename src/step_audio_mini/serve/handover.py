@@ -28,14 +28,11 @@ log = logging.getLogger(__name__)
 Said = tuple[Literal["user", "assistant"], str]
 """Who said something, and what."""
 
-MEANT = 0.5
-"""Below this `Plan.meant` an open question is taken to be one; chosen by `step-audio evaluate handover`."""
 MOST_MESSAGES, MOST_HISTORY = 8, 2000
 """Messages and characters of the conversation that are sent."""
 MOST_ANSWER = 1200
 """Characters of an answer that are spoken."""
 MOST_AT_ONCE = 32
-_NOT_OPEN = ("repeat", "cancel", "affirm", "deny")
 _INSTRUCTIONS = (
     "You answer open questions inside a voice assistant. Your words are spoken aloud as they are: plain sentences, no "
     "lists, no markup, at most three short sentences, in the language of the question. What you read was recognised "
@@ -101,14 +98,14 @@ class Breaker:
 class HandOver:
     """Decides what is an open question and streams its answer. One for a server; closed with it."""
 
-    def __init__(self, endpoint: Endpoint, *, meant: float = MEANT, breaker: Breaker | None = None) -> None:
-        self._endpoint, self._meant, self._breaker = endpoint, meant, breaker or Breaker()
+    def __init__(self, endpoint: Endpoint, breaker: Breaker | None = None) -> None:
+        self._endpoint, self._breaker = endpoint, breaker or Breaker()
         self._client = bounded_client(endpoint.base_url, endpoint.key, endpoint.total_s)
         self._open = 0
 
     def wants(self, plan: Plan, hearing: Hearing) -> bool:
         """Whether a turn is an open question: words were heard, and none of what the packs can do is likely meant."""
-        return bool(hearing.best.words) and plan.act not in _NOT_OPEN and plan.meant < self._meant
+        return bool(hearing.best.words) and plan.is_open
 
     async def clauses(self, question: str, history: Sequence[Said], language: Language) -> AsyncGenerator[str, None]:
         """The answer, clause by clause, after a word that it is being asked for.

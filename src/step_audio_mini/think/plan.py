@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from step_audio_mini.think.state import SystemAct
 from step_audio_mini.types import DialogueState, Language, Style, ToolCall
 
+MEANT = 0.3
+"""Below this `Plan.meant` a turn counts as an open question; chosen by `step-audio evaluate handover`."""
+_CLEAR = ("repeat", "cancel", "affirm", "deny")
+"""Acts that are about the conversation itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -40,3 +45,13 @@ class Plan:
     """True where the turn leaves the dialogue's state as it was: nothing understood, out of scope, say it again."""
     turn: int
     """Turns that the dialogue had before this one."""
+
+    @property
+    def openness(self) -> float:
+        """How likely nothing is meant that the mind can do, 0...1; 0 for words about the conversation itself."""
+        return 0.0 if self.act in _CLEAR else 1 - self.meant
+
+    @property
+    def is_open(self) -> bool:
+        """Whether to hand the turn over, if words were heard and there is someone to hand it to."""
+        return self.openness > 1 - MEANT
