@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from step_audio_mini.errors import UserError
 from step_audio_mini.speak.acoustic import AcousticVoice
 from step_audio_mini.speak.frontend import ENDS, SYMBOLS, TONES, Frontend
-from step_audio_mini.speak.speaker import CEILING, KNEE, LONGEST_TEXT, Speaker, faded, limited
+from step_audio_mini.speak.speaker import CEILING, KNEE, LONGEST_TEXT, Fading, Speaker, limited
 from step_audio_mini.speak.voices import choose_voice
 from step_audio_mini.text.lexicon import Lexicon
-from step_audio_mini.types import Frames, Samples, Style
+from step_audio_mini.types import AudioChunk, Frames, Samples, Style
 
 pytestmark = pytest.mark.unit
 
@@ -54,6 +54,27 @@ class FakeVocoder:
         return np.zeros(0, np.float32)
 
 
+class LateVocoder:
+    """A tone whose samples come five frames late, and reach beyond the last frame."""
+
+    def __init__(self) -> None:
+        self._frames = self._given = 0
+
+    def start(self, seed: int = 0) -> LateVocoder:
+        return LateVocoder()
+
+    def _upto(self, end: int) -> Samples:
+        begin, self._given = self._given, max(self._given, end)
+        return (np.sin(np.arange(begin, self._given) / 9) / 3).astype(np.float32)
+
+    def push(self, mel: Frames, f0: NDArray[np.float32]) -> Samples:
+        self._frames += len(f0)
+        return self._upto(160 * (self._frames - 5))
+
+    def finish(self) -> Samples:
+        return self._upto(160 * self._frames + 240)
+
+
 @pytest.fixture
 def acoustic() -> FakeAcoustic:
     return FakeAcoustic()
@@ -69,7 +90,95 @@ def test_first_clause_comes_before_the_rest_is_made(speaker: Speaker, acoustic: 
     chunks = speaker.stream("Hello hello hello hello. Hello. Hello.", "en")
     next(chunks)
     assert acoustic.calls == 1
-    assert len(list(chunks)) == 2
+    list(chunks)
+    assert acoustic.calls == 3
+
+
+def test_the_first_piece_of_a_clause_is_short_and_all_pieces_are_its_whole_sound(
+    acoustic: FakeAcoustic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lexicon = Lexicon({"hello": (("HH", "AH0", "L", "OW1"),)})
+
+    def pieces() -> list[Samples]:
+        speaker = Speaker(Frontend(lexicon), AcousticVoice(acoustic), LateVocoder())
+        return [chunk.samples for chunk in speaker.stream("hello " * 40, "en")]
+
+    cut = pieces()
+    monkeypatch.setattr("step_audio_mini.speak.speaker.FIRST_PIECE", 10_000)
+    whole = pieces()
+    assert len(cut) > len(whole)
+    assert len(cut[0]) < 0.35 * 16_000
+    np.testing.assert_allclose(np.concatenate(cut), np.concatenate(whole), atol=1e-4)
+
+
+def spoken_words(speaker: Speaker, text: str) -> tuple[list[AudioChunk], list[tuple[str, int]]]:
+    """Chunks of a text and its words with their ends in the whole."""
+    chunks = list(speaker.stream(text, "en"))
+    words, begin = [], 0
+    for chunk in chunks:
+        assert all(0 <= word.end <= len(chunk.samples) for word in chunk.words)
+        words += [(word.text, begin + word.end) for word in chunk.words]
+        begin += len(chunk.samples)
+    return chunks, words
+
+
+def test_words_end_with_their_sound(speaker: Speaker) -> None:
+    _, words = spoken_words(speaker, "😀 Hello “hello” — hello! 😀 Hello. 😀")
+    assert [text for text, _ in words] == ["😀 Hello ", "“hello” — ", "hello!", " 😀 Hello. 😀"]
+    frame, lead = 160, 240  # a frame's window reaches so far beyond its hop
+    pause = 4 * 4 * frame  # edge, four phones, a mark between words
+    assert words[0][1] == 5 * 4 * frame + lead
+    assert words[1][1] == 9 * 4 * frame + lead
+    assert words[2][1] == words[1][1] + 4 * frame + pause
+    assert words[3][1] > words[2][1] + round(0.32 * 16_000)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "Hello",
+                "hello",
+                "客厅",
+                "的灯",
+                "40%",
+                "21 °C",
+                "½",
+                "…",
+                "！",
+                "?",
+                ". ",
+                ", ",
+                "\n",
+                " ",
+                "“",
+                "12:30",
+                "é",
+                "😀",
+                "A",
+                "TV",
+                "一",
+                "Dr. ",
+                "$5.20",
+                "ﬁ",
+                "Ω",
+                "[[HH AH0 L OW1]]",
+            ]
+        ),
+        max_size=14,
+    ).map("".join)
+)
+def test_all_words_joined_are_the_text_and_their_ends_never_fall(text: str) -> None:
+    lexicon = Lexicon({"hello": (("HH", "AH0", "L", "OW1"),)})
+    speaker = Speaker(Frontend(lexicon), AcousticVoice(FakeAcoustic()), FakeVocoder())
+    try:
+        _, words = spoken_words(speaker, text)
+    except UserError:
+        return
+    assert "".join(word for word, _ in words) == text
+    ends = [end for _, end in words]
+    assert ends == sorted(ends)
 
 
 def test_length_is_phones_times_frames_plus_pauses(speaker: Speaker) -> None:
@@ -104,7 +213,8 @@ def test_each_language_has_its_voice(acoustic: FakeAcoustic) -> None:
 
 
 def test_mixed_text_is_spoken(speaker: Speaker) -> None:
-    assert len(list(speaker.stream("打开hello吧", "zh"))) == 3
+    words = [[word.text for word in chunk.words] for chunk in speaker.stream("打开hello吧", "zh")]
+    assert words == [["打", "开"], ["hello"], ["吧"]]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "😀", "!?"])
@@ -126,4 +236,19 @@ def test_limiter_keeps_quiet_samples_order_and_ceiling(samples: Samples) -> None
     np.testing.assert_array_equal(out[quiet], samples[quiet])
     assert np.all(np.abs(out) <= CEILING)
     assert np.all(np.diff(out[np.argsort(samples)]) >= -1e-6)
-    assert len(faded(out)) == len(out)
+
+
+@given(st.lists(st.integers(0, 300), max_size=8))
+def test_fading_in_pieces_is_fading_the_whole(sizes: list[int]) -> None:
+    sound = np.ones(sum(sizes), np.float32)
+
+    def faded(cuts: list[int]) -> Samples:
+        fading = Fading()
+        pieces = [fading.push(piece) for piece in np.split(sound, cuts)]
+        return np.concatenate([*pieces, fading.finish()])
+
+    whole = faded([])
+    np.testing.assert_array_equal(faded(list(np.cumsum(sizes))[:-1]), whole)
+    assert len(whole) == len(sound)
+    assert np.all(whole[:1] < 0.01)
+    assert np.all(whole[-1:] < 0.01)

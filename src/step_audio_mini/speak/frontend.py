@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from step_audio_mini.errors import UserError
 from step_audio_mini.text.hanzi import pronounce
@@ -60,6 +60,8 @@ class Clause:
     """Language of all words of the clause: a change of language begins a new clause."""
     pause: float
     """Seconds of silence that follow."""
+    said: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    """What is said, a word or a Han character each, and the number of phones up to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,17 @@ class SpokenWord:
     end: str = ""
     silent: bool = True
     """A mark inside a clause is heard as a pause; natural speech sometimes leaves it out."""
+    text: str = field(default="", compare=False)
+    """As it stands in the spoken text; empty for phones given as such."""
+
+    @property
+    def parts(self) -> Iterator[tuple[str, int]]:
+        """A Han character each, or the whole word, with the number of its phones up to its end."""
+        ends = [place for place, (_, tone) in enumerate(self.phones, 1) if tone.isdigit()]
+        if self.language == "zh" and len(ends) == len(self.text):  # the final, which ends a syllable, has the tone
+            yield from zip(self.text, ends, strict=True)
+        else:
+            yield self.text, len(self.phones)
 
 
 class Frontend:
@@ -110,8 +123,10 @@ class Frontend:
             if kind == "raw":
                 yield from _raw(token["raw"])
             elif kind == "han":
-                for syllables in pronounce(token["han"]):
-                    yield _mandarin(syllables)
+                rest = token["han"]
+                for syllables in pronounce(rest):
+                    yield _mandarin(syllables, rest[: len(syllables)])
+                    rest = rest[len(syllables) :]
             elif kind == "word":
                 followed = text[token.end() : token.end() + 1].isspace()
                 yield from self._english(token["word"].replace("’", "'"), followed)
@@ -126,22 +141,23 @@ class Frontend:
         bare = word.lower()
         initials = word.isupper() and len(word) <= 5 and (len(word) == 1 or bare not in self._lexicon)
         if initials and word != "I" and not (word == "A" and followed):
-            for letter in word:
-                yield _arpabet(_LETTERS[letter].split())
+            yield from _spelled(word, word)
             return
         found = self._lexicon.pronunciations(bare)
         if found:
-            yield _arpabet(found[0])
+            yield _arpabet(found[0], word)
         else:
-            for letter in bare.replace("'", "").upper():
-                yield _arpabet(_LETTERS[letter].split())
+            yield from _spelled(bare.replace("'", "").upper(), word)
 
 
 def clause(words: Sequence[SpokenWord]) -> Clause:
     """Join words and marks; a mark inside is a pause, and each mark says how the phones before it end."""
     phones, tones, marks, ends = [EDGE], ["none"], [0], [""]
+    said: list[tuple[str, int]] = []
     last = len(words) - 1
     for number, word in enumerate(words):
+        if word.phones:
+            said += [(text, len(phones) + count) for text, count in word.parts]
         for place, (symbol, tone) in enumerate(word.phones):
             phones.append(symbol)
             tones.append(tone)
@@ -163,6 +179,7 @@ def clause(words: Sequence[SpokenWord]) -> Clause:
         ends=tuple(ENDS.index(one or closing) for one in [*ends, ""]),
         language=next(word.language for word in words if word.phones),
         pause=_SECONDS_AFTER[closing] if end else 0.0,
+        said=tuple(said),
     )
 
 
@@ -173,14 +190,22 @@ def _end(mark: str) -> str:
     return "statement" if any(character in _FULL_STOPS for character in mark) else "continuing"
 
 
-def _mandarin(syllables: Iterable[str]) -> SpokenWord:
+def _mandarin(syllables: Iterable[str], text: str = "") -> SpokenWord:
     units = [unit for syllable in syllables for unit in pinyin_units(syllable)]
-    return SpokenWord(tuple((unit[:-1], unit[-1]) if unit[-1].isdigit() else (unit, "none") for unit in units), "zh")
+    phones = tuple((unit[:-1], unit[-1]) if unit[-1].isdigit() else (unit, "none") for unit in units)
+    return SpokenWord(phones, "zh", text=text)
 
 
-def _arpabet(phones: Iterable[str]) -> SpokenWord:
+def _arpabet(phones: Iterable[str], text: str = "") -> SpokenWord:
     stress = {"0": "unstressed", "1": "primary", "2": "secondary"}
-    return SpokenWord(tuple((phone.rstrip("012"), stress.get(phone[-1], "none")) for phone in phones), "en")
+    said = tuple((phone.rstrip("012"), stress.get(phone[-1], "none")) for phone in phones)
+    return SpokenWord(said, "en", text=text)
+
+
+def _spelled(letters: str, text: str) -> Iterator[SpokenWord]:
+    """A word letter by letter; the text was said when the last of them was."""
+    for place, letter in enumerate(letters, 1):
+        yield _arpabet(_LETTERS[letter].split(), text if place == len(letters) else "")
 
 
 def _raw(phones: str) -> Iterator[SpokenWord]:

@@ -1,13 +1,16 @@
-"""The mouth: text in, sound out clause by clause, so that the first words are heard while the rest is still text."""
+"""The mouth: text in, sound out piece by piece, so that the first words are heard while the rest is still text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from step_audio_mini.audio.features import HOP, WINDOW
 from step_audio_mini.errors import UserError
 from step_audio_mini.runtime.manifest import Weights
 from step_audio_mini.runtime.session import Graph
@@ -15,9 +18,10 @@ from step_audio_mini.speak.acoustic import AcousticVoice
 from step_audio_mini.speak.frontend import Clause, Frontend
 from step_audio_mini.speak.vocoder import Vocoder
 from step_audio_mini.speak.voices import Voice, choose_voice
+from step_audio_mini.speak.wording import ends_of, pieces_of
 from step_audio_mini.text.lexicon import Lexicon
-from step_audio_mini.text.normalise import spoken_form
-from step_audio_mini.types import SAMPLE_RATE, AudioChunk, Frames, Language, Samples, Style
+from step_audio_mini.text.normalise import written_and_spoken
+from step_audio_mini.types import SAMPLE_RATE, AudioChunk, Frames, Language, Samples, SpokenWord, Style
 
 PART = "acoustic"
 """Name of the acoustic graph among the weights."""
@@ -31,6 +35,9 @@ FADE = SAMPLE_RATE * 15 // 1000
 """Samples of the fade at both edges of a clause: 15 ms, inside the silence that the clause keeps there."""
 SPEEDS = (0.5, 2.0)
 """Slowest and fastest that remain speech."""
+FIRST_PIECE, LONGEST_PIECE = 32, 128
+"""Frames of the first piece of a clause, and most of a later one: a third of a second is heard soon, and lasts until
+the next piece is made."""
 
 
 class SoundStream(Protocol):
@@ -75,9 +82,10 @@ class Speaker:
         return self._acoustic.voices
 
     def stream(self, text: str, language: Language, style: Style | None = None) -> Iterator[AudioChunk]:
-        """Sound of a text, one chunk a clause with the pause after it; text in both languages changes voice.
+        """Sound of a text in pieces, the first one short; text in both languages changes voice.
 
-        `language` reads the digits of text that has words of neither. UserError at once for text without a sound.
+        Each piece tells the words that end in it; all words joined are the text, to the character. `language` reads the
+        digits of text that has words of neither. UserError at once for text without a sound.
         """
         if len(text) > LONGEST_TEXT:
             raise UserError(f"the text has {len(text)} characters; give at most {LONGEST_TEXT}")
@@ -87,27 +95,96 @@ class Speaker:
             raise UserError("the text holds nothing that can be spoken; give words in Mandarin or English")
         return self._sounds(first, clauses, style or Style())
 
-    def _clauses(self, text: str, language: Language) -> Iterator[Clause]:
-        for sentence in spoken_form(text, language):
-            yield from self._frontend.clauses(sentence)
+    def _clauses(self, text: str, language: Language) -> Iterator[_Worded]:
+        """Clauses, each with the pieces of the text that end in it; what has no sound goes with what is before it."""
+        held: list[_Worded] = []
+        silent = ""
+        for written, spoken in written_and_spoken(text, language):
+            clauses = list(self._frontend.clauses(spoken)) if spoken else []
+            if not clauses:
+                silent += written
+                continue
+            if held:
+                yield from _more(held, silent)
+                silent = ""
+            held, silent = worded(silent + written, clauses), ""
+        if held:
+            yield from _more(held, silent)
 
-    def _sounds(self, first: Clause, rest: Iterator[Clause], style: Style) -> Iterator[AudioChunk]:
-        clause: Clause | None = first
-        while clause is not None:
+    def _sounds(self, first: _Worded, rest: Iterator[_Worded], style: Style) -> Iterator[AudioChunk]:
+        now: _Worded | None = first
+        while now is not None:
             following = next(rest, None)
-            samples = self._sound(clause, style)
-            pause = 0.0 if following is None else clause.pause / _speed(style)
-            yield AudioChunk(np.concatenate([samples, np.zeros(round(SAMPLE_RATE * pause), np.float32)]))
-            clause = following
+            pause = 0.0 if following is None else now.clause.pause / _speed(style)
+            yield from self._sound(now, style, np.zeros(round(SAMPLE_RATE * pause), np.float32))
+            now = following
 
-    def _sound(self, clause: Clause, style: Style) -> Samples:
+    def _sound(self, worded: _Worded, style: Style, pause: Samples) -> Iterator[AudioChunk]:
+        """A clause, piece by piece, the pause with the last one."""
+        clause = worded.clause
         voice = self._by_language.get(clause.language)
         if voice is None:
             raise UserError(f"no voice speaks '{clause.language}'; give text in {', '.join(self._by_language)}")
         spoken = self._acoustic.speak(clause, voice, _speed(style))
-        stream = self._vocoder.start()
-        samples = np.concatenate([stream.push(spoken.mel, spoken.f0), stream.finish()])
-        return faded(limited(samples * np.float32(GAIN)))
+        frames = np.concatenate([[0], np.cumsum(spoken.durations)])
+        ends = [int(frames[phones]) * HOP + WINDOW - HOP for _, phones in worded.words]
+        stream, fading, given, told = self._vocoder.start(), Fading(), 0, 0
+        for begin, end in _pieces(len(spoken.mel)):
+            samples = stream.push(spoken.mel[begin:end], spoken.f0[begin:end])
+            last = end == len(spoken.mel)
+            if last:
+                samples = np.concatenate([samples, stream.finish()])
+            samples = fading.push(limited(samples * np.float32(GAIN)))
+            if last:
+                samples = np.concatenate([samples, fading.finish(), pause])
+            upto = len(ends) if last else bisect_right(ends, given + len(samples))
+            words = [
+                SpokenWord(text, min(end - given, len(samples)))
+                for (text, _), end in zip(worded.words[told:upto], ends[told:upto], strict=True)
+            ]
+            given, told = given + len(samples), upto
+            yield AudioChunk(samples, words=tuple(words))
+
+
+@dataclass(frozen=True, slots=True)
+class _Worded:
+    """A clause and the pieces of the written text that end in it, each with the number of phones up to its end."""
+
+    clause: Clause
+    words: tuple[tuple[str, int], ...]
+
+
+def worded(written: str, clauses: Sequence[Clause]) -> list[_Worded]:
+    """The clauses of a sentence, at least one, with the pieces of the sentence as it is written."""
+    spoken = [(text, number, phones) for number, clause in enumerate(clauses) for text, phones in clause.said]
+    pieces = pieces_of(written)
+    words: list[list[tuple[str, int]]] = [[] for _ in clauses]
+    before = ""
+    for piece, count in zip(pieces, ends_of(pieces, [text for text, _, _ in spoken]), strict=True):
+        if count == 0:  # signs before the first sound
+            before += piece
+            continue
+        _, number, phones = spoken[count - 1]
+        words[number].append((before + piece, phones))
+        before = ""
+    return [_Worded(clause, tuple(own)) for clause, own in zip(clauses, words, strict=True)]
+
+
+def _more(clauses: Sequence[_Worded], silent: str) -> Iterator[_Worded]:
+    """The clauses of a sentence, with text that has no sound after the last of its words."""
+    yield from clauses[:-1]
+    *words, (text, phones) = clauses[-1].words
+    yield _Worded(clauses[-1].clause, (*words, (text + silent, phones)))
+
+
+def _pieces(frames: int) -> Iterator[tuple[int, int]]:
+    """Frames of the pieces of a clause: a short one, to be heard soon, then longer ones, which cost less."""
+    begin, size = 0, FIRST_PIECE
+    while begin < frames:
+        # a rest of a few frames goes with the piece before it
+        end = frames if frames - begin < size + FIRST_PIECE else begin + size
+        yield begin, end
+        begin, size = end, min(2 * size, LONGEST_PIECE)
 
 
 def _speed(style: Style) -> float:
@@ -125,11 +202,24 @@ def limited(samples: Samples) -> Samples:
     return np.where(size > KNEE, np.sign(samples) * rounded, samples).astype(np.float32)
 
 
-def faded(samples: Samples) -> Samples:
-    """Samples (n,) that begin and end in silence."""
-    size = min(FADE, len(samples) // 2)
-    ramp = (np.arange(size, dtype=np.float32) + 0.5) / max(1, size)
-    out = samples.copy()
-    out[:size] *= ramp
-    out[len(out) - size :] *= ramp[::-1]
-    return out
+class Fading:
+    """Sound that begins and ends in silence, in pieces: its last `FADE` samples wait until they are known."""
+
+    def __init__(self) -> None:
+        self._ramp = (np.arange(FADE, dtype=np.float32) + np.float32(0.5)) / FADE
+        self._given, self._held = 0, np.zeros(0, np.float32)
+
+    def push(self, samples: Samples) -> Samples:
+        """What can be said of the sound with these samples, (n,)."""
+        rise = self._ramp[self._given : self._given + len(samples)]
+        self._given += len(samples)
+        samples = samples.copy()
+        samples[: len(rise)] *= rise
+        sound = np.concatenate([self._held, samples])
+        cut = max(0, len(sound) - FADE)
+        self._held = sound[cut:]
+        return sound[:cut]
+
+    def finish(self) -> Samples:
+        """The rest."""
+        return np.asarray(self._held * self._ramp[::-1][FADE - len(self._held) :], np.float32)

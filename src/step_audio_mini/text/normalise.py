@@ -69,11 +69,33 @@ def spoken_form(text: str, language: Language) -> Iterator[str]:
     `language` is that of the text as a whole: it reads the figures that stand between no words. `[[phones]]` pass
     untouched. Works on one sentence at a time, so memory does not grow with the text.
     """
-    text = re.sub(r"(?<=\d)(?=[¼-¾⅐-⅞])", " ", text.replace("…", ". "))  # or 2½ would be 21/2
-    for sentence in _sentences(unicodedata.normalize("NFKC", text).replace("⁄", "/")):
+    return (spoken for _, spoken in written_and_spoken(text, language) if spoken)
+
+
+def written_and_spoken(text: str, language: Language) -> Iterator[tuple[str, str]]:
+    """Each sentence as it is written and, where it has a sound, as it is spoken; the written ones joined are the text.
+
+    `language` as in `spoken_form`.
+    """
+    plain, places = _plain(text)
+    end = 0
+    for sentence in _sentences(plain):
+        begin, end = end, end + len(sentence)
         spoken = _spoken(sentence, language)
-        if any(character.isalpha() for character in spoken):
-            yield spoken
+        yield text[places[begin] : places[end]], spoken if any(map(str.isalpha, spoken)) else ""
+
+
+def _plain(text: str) -> tuple[str, list[int]]:
+    """The text in compatibility form (NFKC), and for each of its characters and its end the place in the text."""
+    out, places = [], []
+    for found in re.finditer(r"(?s).[\u0300-\u036f\u3099\u309a]*", text):
+        cluster = found[0]
+        plain = ". " if cluster == "…" else unicodedata.normalize("NFKC", cluster).replace("⁄", "/")
+        if re.match("[¼-¾⅐-⅞]", cluster) and text[: found.start()][-1:].isdigit():
+            plain = " " + plain  # or 2½ would be 21/2
+        out.append(plain)
+        places += [found.start()] * len(plain)
+    return "".join(out), [*places, len(text)]
 
 
 def _sentences(text: str) -> Iterator[str]:
@@ -95,7 +117,7 @@ def _bounded(sentence: str) -> Iterator[str]:
         cut = max(window.rfind(" "), window.rfind(","), window.rfind("，"), window.rfind("、")) + 1 or LONGEST_SENTENCE
         yield sentence[:cut]
         sentence = sentence[cut:]
-    if sentence.strip():
+    if sentence:
         yield sentence
 
 
