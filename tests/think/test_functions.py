@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -14,7 +15,7 @@ from pydantic import Field
 
 from step_audio_mini.errors import UserError
 from step_audio_mini.think.alphabet import Role
-from step_audio_mini.think.functions import FunctionTool, by_name, guarded, tool
+from step_audio_mini.think.functions import FunctionTool, by_name, from_file, guarded, tool
 from step_audio_mini.think.mind import hearing_of
 from step_audio_mini.think.pack import Tool
 from step_audio_mini.think.pack_file import load_pack
@@ -144,6 +145,25 @@ def silent(x: int) -> None:
 def test_a_faulty_tool_is_refused_with_a_hint(make: Callable[[], Any], fault: str) -> None:
     with pytest.raises(UserError, match=fault):
         make()
+
+
+def test_tools_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "tools.py"
+    file.write_text(
+        "from __future__ import annotations\nfrom typing import Literal\n"
+        "from step_audio_mini.think.functions import tool\nrung = []\n\n"
+        "@tool\ndef ring(times: Literal[1, 2] = 1) -> None:\n    'Ring.'\n    rung.append(times)\n",
+        encoding="utf-8",
+    )
+    ring = box(from_file(file)["ring"])
+    assert ring.call("ring", {"times": 2}) == Outcome("done", {})
+    assert ring.call("ring", {"times": 3}) == Outcome("failed", {})
+    for content, fault in (("x = 1", "makes no tools"), ("def", "cannot be run"), ("import nowhere", "cannot be run")):
+        file.write_text(content, encoding="utf-8")
+        with pytest.raises(UserError, match=fault):
+            from_file(file)
+    with pytest.raises(UserError, match="cannot be run"):
+        from_file(tmp_path / "none.py")
 
 
 def test_a_function_that_cannot_take_what_may_be_said_is_refused() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from step_audio_mini.errors import UserError
@@ -136,6 +139,22 @@ def by_name(tools: Mapping[str, Any] | Iterable[FunctionTool]) -> dict[str, Any]
             raise UserError(f"two tools are named {one.name}; rename one", code="bad_tool")
         found[one.name] = one
     return found
+
+
+def from_file(path: Path) -> dict[str, FunctionTool]:
+    """The tools that a Python file makes, by name; running it is running its code."""
+    name = f"tools of {path}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # annotations are looked up there
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+    except (OSError, SyntaxError, ImportError, ValueError) as error:
+        raise UserError(f"{path} cannot be run ({error}); give a Python file with tools", code="bad_tool") from None
+    tools = by_name([one for one in vars(module).values() if isinstance(one, FunctionTool)])
+    if not tools:
+        raise UserError(f"{path} makes no tools; write @tool above its functions", code="bad_tool")
+    return tools
 
 
 def guarded(pack: Pack, functions: Mapping[str, Any]) -> Pack:

@@ -54,4 +54,4 @@ class Plan:
     @property
     def is_open(self) -> bool:
         """Whether to hand the turn over, if words were heard and there is someone to hand it to."""
-        return self.openness > 1 - MEANT
+        return not self.calls and self.openness > 1 - MEANT
