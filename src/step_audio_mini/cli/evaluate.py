@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -193,6 +193,49 @@ def names(
 
 
 @app.command()
+def chunks(
+    cache: CacheOption,
+    out: OutOption = None,
+    most: MostOption = 1000,
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """Errors, delay and cost of one model in chunks of 160, 320 and 640 ms, on the same clips."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.chunks import CHUNKS, ChunksTest, measure
+    from step_audio_mini.evaluate.ears import OurEars, lexicon_of
+    from step_audio_mini.runtime.manifest import Weights
+
+    opened = Weights.open(weights)
+    by_chunk = {chunk: OurEars(opened, chunk) for chunk in CHUNKS}
+    test = ChunksTest(by_chunk, lexicon_of(opened), _talk_test(Cache.open(cache), most, weights))
+    _run("chunks --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+
+
+@app.command()
+def endurance(
+    cache: CacheOption,
+    out: OutOption = None,
+    minutes: Annotated[int, typer.Option(help="minutes of sound")] = 60,
+    pack: Annotated[str, typer.Option("--pack", "-p", help="scenario that is loaded")] = "home",
+    weights: WeightsOption = BUILT_IN,
+    as_json: JsonOption = False,
+) -> None:
+    """An hour of speech through ears and search: whether memory stays flat, and the real-time factor."""
+    from step_audio_mini.data.cache import Cache
+    from step_audio_mini.evaluate.endurance import measure
+    from step_audio_mini.evaluate.names import OTHER_PACKS
+    from step_audio_mini.evaluate.speed import machine
+
+    talk = _talk_test(Cache.open(cache), 1000, weights)
+    clips = [talk.cache.samples(clip) for clip in talk.clips(OTHER_PACKS, 1000)]
+    command = (
+        "endurance --cache DIR" + _option("--minutes", minutes, 60) + ("" if pack == "home" else f" --pack {pack}")
+    )
+    _run(command, weights, out, as_json, lambda _: measure(weights, pack, clips, minutes), {"machine": machine()})
+
+
+@app.command()
 def runs(
     cache: CacheOption,
     named: Annotated[
@@ -290,6 +333,7 @@ def _run(
     out: Path | None,
     as_json: bool,
     measure: Callable[[Callable[[str], None]], list[Row]],
+    more: Mapping[str, str] | None = None,
 ) -> None:
     """Measure with the name of each part on standard error, then write and print the results."""
     from rich.console import Console
@@ -300,7 +344,7 @@ def _run(
     with console.status("") as status:
         rows = measure(status.update)
     part = command.split(maxsplit=1)[0]
-    results = Results(part, f"step-audio evaluate {command}", tuple(rows), _facts(part, weights))
+    results = Results(part, f"step-audio evaluate {command}", tuple(rows), _facts(part, weights) | dict(more or {}))
     if out:
         results.write(out)
     if as_json:
@@ -324,6 +368,7 @@ MEASURED = {
     "speaker": ("speaker",),
     "runs": ("lexicon",),
     "names": ("ears", "letters", "lexicon", "words"),
+    **dict.fromkeys(("endurance", "chunks"), ("ears", "letters", "lexicon", "words")),
 }
 """Parts of the weights that a measurement depends on; all of them where none are named."""
 

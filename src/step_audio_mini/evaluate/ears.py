@@ -71,8 +71,9 @@ class Peer(Protocol):
 class OurEars:
     """The ears of a folder of weights, with the general language model only: no pack is loaded."""
 
-    def __init__(self, weights: Weights) -> None:
-        self._weights = weights
+    def __init__(self, weights: Weights, chunk: int = CHUNK) -> None:
+        """`chunk`: encoder frames that the search's network takes at once."""
+        self._weights, self._chunk = weights, chunk
 
     @cached_property
     def _network(self) -> _Recorder:
@@ -80,17 +81,25 @@ class OurEars:
 
     @cached_property
     def _recogniser(self) -> Recogniser:
-        tuning = Tuning(calibration=calibration_of(self._weights))
+        tuning = Tuning(chunk=self._chunk, calibration=calibration_of(self._weights))
         return Recogniser(self._network, WordModel.load(self._weights), tuning=tuning)
 
     def hear(self, samples: Samples) -> Heard:
         """Units and words of a clip from one pass of the network."""
-        stream = Stream(self._recogniser)
-        self._network.best.clear()
+        stream = self.begin()
         stream.accept(samples)
         best = stream.finish().best
         sure = tuple((part, word.confidence) for word in best.words for part in words(word.text))
         return Heard(tuple(self._network.units()), best.text, sure)
+
+    def begin(self) -> Stream:
+        """Ears for one clip, to be fed as it comes; `heard_units` are then its units."""
+        self._network.best.clear()
+        return Stream(self._recogniser)
+
+    def heard_units(self) -> list[str]:
+        """Greedy units since `begin`."""
+        return self._network.units()
 
     def units(self, samples: Samples) -> list[str]:
         """Greedy units of a clip, streamed in chunks of 320 ms."""

@@ -9,7 +9,10 @@ from step_audio_mini.errors import UserError
 from step_audio_mini.evaluate.pictures import PICTURES
 from step_audio_mini.evaluate.results import Results, Row
 
-PARTS = ("talk", "ears", "reliability", "robust", "rejection", "names", "speaker", "mind", "voice", "bench", "runs")
+PARTS = (
+    *("talk", "ears", "chunks", "reliability", "robust", "rejection", "names", "speaker", "mind", "voice", "bench"),
+    *("endurance", "runs"),
+)
 """Order of the sections."""
 HEAD = """# Results
 

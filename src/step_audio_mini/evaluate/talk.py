@@ -193,7 +193,7 @@ def ending_rows(test: TalkTest) -> list[Row]:
 
 def ending(model: StepAudio2Mini, samples: Samples, pack: str) -> float:
     """Seconds of sound between the last voiced sample and the end of turn; negative where the turn ended before."""
-    spoken_until, floor = _last_voiced(samples)
+    spoken_until, floor = last_voiced(samples)
     background = floor * np.random.default_rng(0).standard_normal(2 * SAMPLE_RATE).astype(np.float32)
     sound = np.concatenate([samples, background])
     heard = 0
@@ -210,7 +210,7 @@ def ending(model: StepAudio2Mini, samples: Samples, pack: str) -> float:
     return (heard - spoken_until) / SAMPLE_RATE
 
 
-def _last_voiced(samples: Samples) -> tuple[int, np.float32]:
+def last_voiced(samples: Samples) -> tuple[int, np.float32]:
     """End of the last 20 ms frame within 25 dB of the loudest, and the level (rms) of the quietest tenth."""
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
     if not len(frames):
