@@ -118,7 +118,7 @@ class Responses:
         if kind == "response.output_item.done":
             yield from self._item_done(event["item"], item, response)
         elif kind.startswith("response.function_call_arguments."):
-            yield from self._arguments(kind, event, item)
+            yield from self._arguments(kind, event, item, response)
         else:
             yield from self._content(kind, event, item, response)
 
@@ -198,10 +198,10 @@ class Responses:
             yield f"content_part.done tells {words!r}, its deltas {part.words!r}"
         part.ended.add("part")
 
-    def _arguments(self, kind: str, event: Event, item: Item) -> Iterator[str]:
+    def _arguments(self, kind: str, event: Event, item: Item, response: Response) -> Iterator[str]:
         if item.kind != "function_call":
             yield f"{kind} of a {item.kind}"
-        if not item.in_conversation:
+        if not (item.in_conversation or response.out_of_band):
             yield f"{kind} before conversation.item.added({item.name})"
         if item.arguments_done:
             yield f"{kind} of {item.name} after its arguments were done"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-import uvicorn
-
 from step_audio_mini.serve.app import make_app
+from step_audio_mini.serve.sockets import server_of
 from tests.serve.fakes import FakeTools, FakeWorker
 
 
@@ -15,10 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8765)
     tools = FakeTools(0.05)
-    uvicorn.run(
-        make_app(FakeWorker(), lambda: tools), host="127.0.0.1", port=parser.parse_args().port, ws="websockets-sansio",
-        log_level="warning",
-    )  # fmt: skip
+    server_of(make_app(FakeWorker(), lambda _: tools), "127.0.0.1", parser.parse_args().port).run()
 
 
 if __name__ == "__main__":

@@ -92,7 +92,8 @@ class FakeCall:
             self._silence_ms = 0 if loud else self._silence_ms + 10
         self._samples += len(samples)
         end = 0.0 if loud or not self._text() else min(1.0, self._silence_ms / 400)
-        return Heard(self._samples * 1000 // SAMPLE_RATE, 0.95 if loud else 0.02, end, self._silence_ms, self._text())
+        since = self._spoken_ms % 80 if loud else self._silence_ms  # units come twelve a second
+        return Heard(self._samples * 1000 // SAMPLE_RATE, 0.95 if loud else 0.02, end, since, self._text())
 
     def _text(self) -> str:
         count = self._spoken_ms // WORD_MS

@@ -22,6 +22,7 @@ COMMANDS = {
     "listen": "Write down what is said in a recording.",
     "think": "Decide on words instead of sound: state, tool calls, reply.",
     "speak": "Say a text.",
+    "serve": "Hold calls over the OpenAI Realtime protocol, and show a web page to try one.",
     "doctor": "Check this installation and its weights.",
     "prepare": "Make training packs of recordings and texts.",
     "train": "Train a part of the model.",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import Any, Protocol
@@ -14,20 +13,22 @@ from openai.types import realtime as rt
 
 from step_audio_mini.converse import events
 from step_audio_mini.converse.frames import Framer
+from step_audio_mini.converse.loudness import Loudness
 from step_audio_mini.serve.codec import Decoder, sound_of
 from step_audio_mini.serve.conversation import Conversation
 from step_audio_mini.serve.inbox import SoundIn
 from step_audio_mini.serve.items import Items
-from step_audio_mini.serve.limits import Limits
+from step_audio_mini.serve.limits import Limits, Quota
+from step_audio_mini.serve.maker import Chat
+from step_audio_mini.serve.metrics import Metrics
 from step_audio_mini.serve.outbox import Outbox, SlowReaderError
 from step_audio_mini.serve.protocol import ProtocolError, Wire, parse
-from step_audio_mini.serve.replies import Maker, Model, Tools
 from step_audio_mini.serve.requests import Requests
 from step_audio_mini.serve.settings import Session
-from step_audio_mini.serve.turns import Stage, Turns
+from step_audio_mini.serve.stage import Model, Stage, Tools
+from step_audio_mini.serve.turns import Turns
 from step_audio_mini.types import Samples
 
-log = logging.getLogger(__name__)
 DRAINING, OVERLOADED, FAILED = 1012, 1013, 1011
 
 
@@ -57,20 +58,33 @@ class _EndError(Exception):
         self.closed = closed
 
 
+@dataclass(frozen=True)
+class House:
+    """What a call is given by its server."""
+
+    open: Callable[[str], Awaitable[Model]]
+    """A model state that hears a language: auto, zh or en."""
+    tools: Callable[[Model], Tools]
+    limits: Limits
+    metrics: Metrics
+    quota: Quota
+    chat: Chat | None = None
+
+
 class Call:
     """A session over a socket. `run` returns when it is over, and leaves nothing behind."""
 
-    def __init__(self, socket: Socket, session: Callable[[str], Session], model: Model, tools: Tools, limits: Limits):
-        self._socket, self._model, self._tools, self._limits = socket, model, tools, limits
-        self.outbox = Outbox(limits.unread_bytes)
-        self.wire = Wire(self.outbox.put)
-        self.session = session(self.wire.ids.new("sess"))
-        self._conversation, self._conversation_id = Conversation(), self.wire.ids.new("conv")
-        self._group: asyncio.TaskGroup | None = None
+    def __init__(self, socket: Socket, session: Callable[[str], Session], house: House) -> None:
+        self._socket, self._house = socket, house
+        self._outbox = Outbox(house.limits.unread_bytes)
+        self._wire = Wire(self._outbox.put)
+        self._session = session(self._wire.ids.new("sess"))
         self._began = time.monotonic()
-        self._hear_as(self.session)
+        self._heard_ms = 0
+        self._language = "auto"
+        self._loudness = Loudness()
         self.closing = asyncio.Event()
-        self.turns_heard = 0
+        """Set when the server is about to stop."""
 
     def now_ms(self) -> int:
         """The call's clock."""
@@ -79,44 +93,49 @@ class Call:
     async def run(self) -> Closed:
         """Hold the call until one side ends it."""
         closed = Closed()
+        self._language = _language(self._session)
+        model = await self._house.open(self._language)
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
-                self._make()
-                self.wire.send(rt.SessionCreatedEvent, session=self.session.shown())
+                self._make(group, model)
+                self._wire.send(rt.SessionCreatedEvent, session=self._session.shown())
                 conversation = {"id": self._conversation_id, "object": "realtime.conversation"}
-                self.wire.send(rt.ConversationCreatedEvent, conversation=conversation)
+                self._wire.send(rt.ConversationCreatedEvent, conversation=conversation)
                 for task in (self._send(), self._tick(), self._expire(), self._listen()):
                     group.create_task(task)
         except* _EndError as ended:
             closed = next(_leaves(ended)).closed
         finally:
-            await self._model.close()
+            self._stage.tools.close()
+            await self._stage.model.close()
+            self._count()
         return closed
 
-    def _make(self) -> None:
-        assert self._group is not None
-        group = self._group
-        self._requests = Requests(self.wire, self.outbox, self._conversation, self.session, self._conversation_id)
-        stage = Stage(
-            wire=self.wire, session=self.session, conversation=self._conversation, model=self._model,
-            sound=self._sound, spawn=group.create_task, respond=self._requests.respond,
+    def _make(self, group: asyncio.TaskGroup, model: Model) -> None:
+        house, wire = self._house, self._wire
+        self._conversation_id = wire.ids.new("conv")
+        self._stage = stage = Stage(
+            wire=wire, outbox=self._outbox, session=self._session, conversation=Conversation(), model=model,
+            tools=house.tools(model), sound=SoundIn(self._session.input_format), metrics=house.metrics,
+            quota=house.quota, spawn=group.create_task, open=lambda: house.open(self._language),
         )  # fmt: skip
-
-        def maker(tell: Callable[[events.Event], None]) -> Maker:
-            return Maker(
-                self._model, self._tools, group.create_task, tell, self._requests.client_tools, self._requests.speed
-            )
-
-        self._turns = Turns(stage, maker, self.now_ms)
+        self._hear_as()
+        self._requests = Requests(stage, self._conversation_id)
+        stage.respond = self._requests.respond
+        self._turns = Turns(stage, self.now_ms, self._requests.client_tools, house.chat)
         self._items = Items(stage, self._turns)
+
+    def _count(self) -> None:
+        decisions = self._turns.engine.decisions
+        for name in ("turns", "stops", "ducks", "backchannels", "noises", "wordless", "fillers", "timeouts"):
+            self._house.metrics.decisions.labels(name).inc(getattr(decisions, name))
 
     # its tasks
 
     async def _send(self) -> None:
         try:
             while True:
-                await self._socket.send(await self.outbox.take())
+                await self._socket.send(await self._outbox.take())
         except SlowReaderError:
             raise _EndError(Closed(OVERLOADED, "the client does not read what is sent")) from None
         except ConnectionError:
@@ -137,20 +156,24 @@ class Call:
     async def _expire(self) -> None:
         """End the call when the server drains, or its time is over."""
         try:
-            async with asyncio.timeout(self._limits.session_seconds):
+            async with asyncio.timeout(self._house.limits.session_seconds):
                 await self.closing.wait()
         except TimeoutError:
-            self.wire.refuse(
-                ProtocolError("the session has reached its longest duration", "session_expired", kind="session_error")
+            error = ProtocolError(
+                "the session has reached its longest duration", "session_expired", kind="session_error"
             )
-            raise await self._farewell(Closed(1001, "the session has reached its longest duration")) from None
+            self._refuse(error)
+            raise await self._farewell(Closed(1001, str(error))) from None
+        latest = time.monotonic() + self._house.limits.drain_seconds
+        while self._turns.busy and time.monotonic() < latest:
+            await asyncio.sleep(0.05)
         raise await self._farewell(Closed(DRAINING, "the server is going away; connect again"))
 
     async def _farewell(self, closed: Closed) -> _EndError:
         """Let what was sent before leave; nobody waits long for it."""
         try:
             async with asyncio.timeout(1.0):
-                await self.outbox.empty()
+                await self._outbox.empty()
         except TimeoutError:
             pass
         return _EndError(closed)
@@ -161,11 +184,15 @@ class Call:
             try:
                 event: Any = parse(frame)
                 event_id = event.event_id
+                self._house.metrics.events.labels(event.type).inc()
                 await self._on(event)
             except ProtocolError as error:
                 error.event_id = error.event_id or event_id
-                self.wire.refuse(error)
+                self._refuse(error)
         raise _EndError(Closed(1000, "the client has gone"))
+
+    def _refuse(self, error: ProtocolError) -> None:
+        self._wire.refuse(error)
 
     # what the client asks for
 
@@ -175,27 +202,46 @@ class Call:
 
     @_on.register
     async def _(self, event: rt.SessionUpdateEvent) -> None:
-        self.session.update(event.session, voice_is_fixed=self._requests.spoken)
-        self._hear_as(self.session)
-        self._turns.tell(events.SettingsChanged(self.session.turns))
-        self.wire.send(rt.SessionUpdatedEvent, session=self.session.shown())
+        self._session.update(event.session, voice_is_fixed=self._requests.spoken)
+        self._hear_as()
+        await self._hear_language()
+        self._turns.tell(events.SettingsChanged(self._session.turns))
+        self._wire.send(rt.SessionUpdatedEvent, session=self._session.shown())
+
+    async def _hear_language(self) -> None:
+        """Other ears for another language, as long as they heard nothing: what a dialogue remembers stays."""
+        language = _language(self._session)
+        if language == self._language or self._heard_ms or self._stage.conversation.spoken_to():
+            return
+        model = await self._house.open(language)
+        self._stage.tools.close()
+        await self._stage.model.close()
+        self._language, self._stage.model, self._stage.tools = language, model, self._house.tools(model)
 
     @_on.register
     async def _(self, event: rt.InputAudioBufferAppendEvent) -> None:
-        data = sound_of(event.audio, self.session.input_format.width)
-        self._sound.add(data)
+        began, waited = time.perf_counter(), 0.0
+        data = sound_of(event.audio, self._session.input_format.width)
+        self._stage.sound.add(data)
         samples = self._decoder.push(data)
-        if self.session.turns.turns is None:  # nothing hangs on single frames: the ears take all at once
-            await self._hear(samples)
-            return
-        for frame in self._framer.push(samples):
-            await self._hear(frame)
+        by_client = self._session.turns.turns is None
+        # with turns by the client nothing hangs on single frames: the ears take all at once
+        for frame in [samples] if by_client else self._framer.push(samples):
+            if len(frame):
+                waited += await self._hear(frame, None if by_client else self._loudness.hear(frame))
+        self._house.metrics.frame.observe(time.perf_counter() - began - waited)
 
-    async def _hear(self, samples: Samples) -> None:
-        if not len(samples):
-            return
-        heard = await self._model.hear(samples)
-        self._turns.tell(events.Heard(int(heard.audio_ms), heard.speech, heard.end, int(heard.silence_ms), heard.text))
+    async def _hear(self, samples: Samples, loud: float | None) -> float:
+        """Let the ears hear; the seconds that were waited for them."""
+        asked = time.perf_counter()
+        await self._stage.all_asked()
+        heard = await self._stage.model.hear(samples)
+        waited = time.perf_counter() - asked
+        self._heard_ms = int(heard.audio_ms)
+        self._turns.tell(
+            events.Heard(self._heard_ms, heard.speech, heard.end, int(heard.silence_ms), heard.text, loud)
+        )  # fmt: skip
+        return waited
 
     @_on.register
     async def _(self, event: rt.InputAudioBufferCommitEvent) -> None:
@@ -205,7 +251,7 @@ class Call:
     async def _(self, event: rt.InputAudioBufferClearEvent) -> None:
         self._framer.clear()
         self._turns.tell(events.BufferCleared())
-        self.wire.send(rt.InputAudioBufferClearedEvent)
+        self._wire.send(rt.InputAudioBufferClearedEvent)
 
     @_on.register
     async def _(self, event: rt.ConversationItemCreateEvent) -> None:
@@ -225,20 +271,29 @@ class Call:
 
     @_on.register
     async def _(self, event: rt.ResponseCreateEvent) -> None:
-        if self.session.transcribes_only:
+        if self._session.transcribes_only:
             raise ProtocolError("a transcription session gives no responses", "invalid_session_type", param="type")
-        self._requests.create(event, self._turns)
+        self._requests.create(event, self._turns, self._items)
 
     @_on.register
     async def _(self, event: rt.ResponseCancelEvent) -> None:
         self._requests.cancel(event, self._turns)
 
-    def _hear_as(self, session: Session) -> None:
+    def _hear_as(self) -> None:
         """Take sound in the session's format from here on."""
-        wire = session.input_format
-        if getattr(self, "_wire_format", None) != wire:
-            self._wire_format, self._decoder, self._framer = wire, Decoder(wire), Framer()
-            self._sound = SoundIn(wire)
+        wire = self._session.input_format
+        if getattr(self, "_format", None) != wire:
+            self._format, self._decoder, self._framer = wire, Decoder(wire), Framer()
+            self._stage.sound.change(wire, self._heard_ms)
+
+
+def _language(session: Session) -> str:
+    """The language that the session's transcription names, if it is one of ours."""
+    wanted = session.input["transcription"] or {}
+    named = wanted.get("language") or next(iter(wanted.get("languages") or [""]))
+    several = len(wanted.get("languages") or []) > 1
+    name = str(named).lower().partition("-")[0]
+    return name if name in ("zh", "en") and not several else "auto"
 
 
 def _leaves(group: BaseExceptionGroup[_EndError]) -> Any:

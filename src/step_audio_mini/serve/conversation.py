@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from openai.types.realtime import (
     RealtimeConversationItemAssistantMessage,
@@ -162,3 +162,9 @@ class Conversation:
         """Whether the user or the assistant ever said anything."""
         kinds = (RealtimeConversationItemUserMessage, RealtimeConversationItemAssistantMessage)
         return any(isinstance(entry.item, kinds) for entry in self._entries.values())
+
+    def said(self) -> list[tuple[Literal["user", "assistant"], str]]:
+        """Who said what, oldest first; of answers what was heard."""
+        kinds = (RealtimeConversationItemUserMessage, RealtimeConversationItemAssistantMessage)
+        messages = [(entry.item.role, entry.text()) for entry in self if isinstance(entry.item, kinds)]
+        return [(role, text) for role, text in messages if text]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from openai.types import realtime as rt
@@ -11,8 +10,8 @@ from step_audio_mini.converse import events
 from step_audio_mini.serve.codec import sound_of
 from step_audio_mini.serve.conversation import Conversation, Entry
 from step_audio_mini.serve.protocol import LONGEST_ID, ProtocolError
-from step_audio_mini.serve.turns import Stage, Turns
-from step_audio_mini.think.tools import Outcome
+from step_audio_mini.serve.stage import Stage
+from step_audio_mini.serve.turns import Turns
 
 LONGEST_TEXT = 100_000
 """Characters of text in one item."""
@@ -45,7 +44,9 @@ class Items:
         wire.send(rt.ConversationItemAdded, item=entry.item, previous_item_id=previous)
         wire.send(rt.ConversationItemDone, item=entry.item, previous_item_id=previous)
         if isinstance(item, rt.RealtimeConversationItemFunctionCallOutput):
-            self._turns.maker.output(item.call_id, outcome_of(item.output))
+            self._turns.maker.output(item.call_id, item.output)
+        if entry.audio:
+            self._turns.hearing_of(entry)
         for old in self._conversation.overflow():
             self._conversation.remove(old)
             wire.send(rt.ConversationItemDeletedEvent, item_id=old)
@@ -116,20 +117,3 @@ def _check_content(item: Any) -> None:
 def _silent(part: Any) -> Any:
     """A content part without its sound, as events show it."""
     return part.model_copy(update={"audio": None}) if part.type == "input_audio" else part
-
-
-def outcome_of(text: str) -> Outcome:
-    """What a client's function returned, as data: a flat JSON object, or any text as `result`.
-
-    `outcome` chooses the reply, as with our own tools; `error` means that it failed.
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        content = {"result": text[:300]}
-    if not isinstance(content, dict):
-        content = {"result": content}
-    flat = {str(key)[:64]: value for key, value in content.items() if isinstance(value, str | int | float | bool)}
-    flat = {key: value[:300] if isinstance(value, str) else value for key, value in list(flat.items())[:20]}
-    name = "failed" if content.get("error") else str(flat.pop("outcome", "done"))
-    return Outcome(name, flat)

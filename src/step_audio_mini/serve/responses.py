@@ -7,7 +7,7 @@ late is never seen.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -47,6 +47,8 @@ class _Message:
     index: int
     encoder: Encoder
     audio: bytearray = field(default_factory=bytearray)
+    samples: int = 0
+    """Of the reply, at our own rate, that were given to the encoder."""
     text: str = ""
     words: list[tuple[str, int]] = field(default_factory=list)
 
@@ -54,8 +56,15 @@ class _Message:
 class Response:
     """A response from `response.created`, which making it sends, to `response.done`."""
 
-    def __init__(self, wire: Wire, outbox: Outbox, conversation: Conversation, asked: Asked) -> None:
-        self.id, self.asked = wire.ids.new("resp"), asked
+    def __init__(
+        self,
+        wire: Wire,
+        outbox: Outbox,
+        conversation: Conversation,
+        asked: Asked,
+        ended: Callable[[Response, Status], None],
+    ) -> None:
+        self.id, self.asked, self._ended = wire.ids.new("resp"), asked, ended
         self._wire, self._outbox, self._conversation = wire, outbox, conversation
         self._items: list[Entry] = []
         self._message: _Message | None = None
@@ -79,14 +88,17 @@ class Response:
             self.text("".join(word.text for word in words))
             return []
         message = self._open()
-        new: list[tuple[str, int]] = []
+        rest = list(words)
         for start in range(0, max(len(chunk.samples), 1), DELTA_SAMPLES):
             end = start + DELTA_SAMPLES
             last = end >= len(chunk.samples)
-            ended = [w for w in words if start <= w.end < end or (last and w.end >= end) or (start == 0 and w.end < 0)]
-            self._transcript(message, "".join(word.text for word in ended))
+            here = [word for word in rest if last or word.end <= end]
+            rest = rest[len(here) :]
+            self._transcript(message, "".join(word.text for word in here))
             self._audio(message, message.encoder.push(chunk.samples[start:end]))
-            new += [(word.text, self.sent_ms) for word in ended]
+        # a word has been heard when the last of its samples has: what a converter still holds counts as not sent
+        new = [(word.text, -(-(message.samples + word.end) * 1000 // SAMPLE_RATE)) for word in words]
+        message.samples += len(chunk.samples)
         message.words += new
         return new
 
@@ -169,6 +181,7 @@ class Response:
         if error:
             details["error"] = {"type": "server_error", "code": error[0], "message": error[1]}
         self._wire.send(rt.ResponseDoneEvent, response=self._shown(status, details, self._usage()))
+        self._ended(self, status)
 
     def _forget(self, gone: Delta) -> None:
         """Take back what never left."""

@@ -45,7 +45,6 @@ class Offer:
     """What the server has for a session to choose from."""
 
     voices: Sequence[str] = ("default",)
-    packs: Sequence[str] = ("home", "clock-weather")
 
 
 class Session:

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from functools import singledispatchmethod
-from typing import Any, TypeVar
+from typing import Any
 
 from openai.types import realtime as rt
 from openai.types.realtime import realtime_conversation_item_user_message as user
 
 from step_audio_mini.converse import actions, events
 from step_audio_mini.converse.engine import Engine
-from step_audio_mini.serve.conversation import Conversation, Entry
-from step_audio_mini.serve.inbox import SoundIn
-from step_audio_mini.serve.protocol import ProtocolError, Wire
-from step_audio_mini.serve.replies import Maker, Model, Reply
-from step_audio_mini.serve.responses import Reason, Response
-from step_audio_mini.serve.settings import Session
+from step_audio_mini.serve.codec import Decoder
+from step_audio_mini.serve.conversation import Entry
+from step_audio_mini.serve.maker import Chat, Maker
+from step_audio_mini.serve.protocol import ProtocolError
+from step_audio_mini.serve.reply import Reply
+from step_audio_mini.serve.responses import Reason
+from step_audio_mini.serve.stage import Stage
 from step_audio_mini.think.mind import hearing_of
 from step_audio_mini.types import Hearing
 
-T = TypeVar("T")
+MOST_RESPONSES = 256
+"""Responses of a call that can still be truncated."""
 _REFUSALS = {
     "conversation_already_has_active_response": "the conversation has an active response; wait until it is done",
     "response_cancel_not_active": "Cancellation failed: no active response found",
@@ -37,47 +38,19 @@ _REFUSALS = {
 }
 
 
-@dataclass
-class Stage:
-    """What a call's turns are made of; shared by those who drive it."""
-
-    wire: Wire
-    session: Session
-    conversation: Conversation
-    model: Model
-    sound: SoundIn
-    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    respond: Callable[[str | None], Response]
-    """Begin the response that a client's request, by its id, or a turn asked for."""
-    responses: dict[int, Response] = field(default_factory=dict)
-    """By generation, the latest ones."""
-
-    def ask(self, answer: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
-        """What the model will answer. It is asked now, in order; a failure is met by whoever awaits the answer."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be waiting
-        self.spawn(_settle(answer, future))
-        return future
-
-
-async def _settle(answer: Coroutine[Any, Any, T], future: asyncio.Future[T]) -> None:
-    try:
-        result = await answer
-    except Exception as error:
-        if not future.done():
-            future.set_exception(error)
-    else:
-        if not future.done():
-            future.set_result(result)
-
-
 class Turns:
     """The engine, its events and its actions."""
 
-    def __init__(self, stage: Stage, maker: Callable[[Callable[[events.Event], None]], Maker], now: Callable[[], int]):
+    def __init__(
+        self, stage: Stage, now: Callable[[], int], client_tools: Callable[[], set[str]], chat: Chat | None
+    ) -> None:
         self._stage, self._now = stage, now
         self.engine = Engine(stage.session.turns)
-        self.maker = maker(self.tell)
+        self.maker = Maker(stage, self.tell, client_tools, chat)
+        self._heard = events.Heard(0, 0.0, 0.0, 0, "")
+        self._partial = ""
+        self._onset: int | None = None
+        """Where the speech under way began."""
         self._waiting: deque[events.Event] = deque()
         self._busy = False
         self._replies: dict[int, Reply] = {}
@@ -88,6 +61,8 @@ class Turns:
         self._requests: dict[str, str | None] = {}
         self.stirred = asyncio.Event()
         """Set after every event: the next deadline may have moved."""
+        self.inputs: dict[str, Awaitable[Hearing]] = {}
+        """By request: what is to be answered instead of the conversation."""
 
     def tell(self, event: events.Event) -> None:
         """Tell the engine, and do what it orders; what happens meanwhile waits its turn."""
@@ -97,11 +72,24 @@ class Turns:
         self._busy = True
         try:
             while self._waiting:
-                for action in self.engine.on(self._waiting.popleft(), self._now()):
+                event = self._waiting.popleft()
+                if isinstance(event, events.Heard):
+                    self._heard = event
+                for action in self.engine.on(event, self._now()):
                     self._do(action)
+                self._show_partial()
         finally:
             self._busy = False
             self.stirred.set()
+
+    def _show_partial(self) -> None:
+        """Tell a client that wants it what was understood so far; the protocol's own deltas only add."""
+        text = self._heard.text
+        if self._item is None or text == self._partial or not self._stage.session.extra.get("partials"):
+            return
+        self._partial = text
+        facts = {"item_id": self._item, "content_index": 0, "delta": "", "step_audio": {"text": text}}
+        self._stage.wire.send(rt.ConversationItemInputAudioTranscriptionDeltaEvent, **facts)
 
     # what the engine orders
 
@@ -111,7 +99,9 @@ class Turns:
 
     @_do.register
     def _(self, action: actions.SpeechStarted) -> None:
-        self._item = self._stage.wire.ids.new("item")
+        self._item, self._partial = self._stage.wire.ids.new("item"), ""
+        rules = self._stage.session.turns.turns
+        self._onset = action.audio_start_ms + (rules.prefix_padding_ms if rules else 0)
         facts = {"item_id": self._item, "audio_start_ms": action.audio_start_ms}
         self._stage.wire.send(rt.InputAudioBufferSpeechStartedEvent, **facts)
 
@@ -133,14 +123,16 @@ class Turns:
     def _(self, action: actions.CommitTurn) -> None:
         stage, item_id = self._stage, self._turn_id()
         self._item = None
+        stage.end_of_turn_ms = self._heard.silence_ms if stage.session.turns.turns is not None else 0
         content = user.Content(type="input_audio", transcript=None)
         item = rt.RealtimeConversationItemUserMessage(
             id=item_id, object="realtime.item", type="message", role="user", status="completed", content=[content]
         )  # fmt: skip
         hearing = stage.ask(stage.model.hearing())
         stage.ask(stage.model.reset(0))
-        audio = stage.sound.take(action.start_ms, action.end_ms)
-        entry = Entry(item, audio, stage.session.input_format, hearing)
+        entry = Entry(
+            item, stage.sound.take(action.start_ms, action.end_ms), stage.session.input_format, hearing
+        )  # fmt: skip
         stage.wire.send(rt.InputAudioBufferCommittedEvent, item_id=item_id, previous_item_id=stage.conversation.tail)
         previous = stage.conversation.add(entry)
         stage.wire.send(rt.ConversationItemAdded, item=item, previous_item_id=previous)
@@ -202,21 +194,21 @@ class Turns:
     def _(self, action: actions.Respond) -> None:
         if action.request:
             self._requests.pop(action.request, None)
-        reply = Reply(action.generation, self.tell, None)
         run = self.maker.run_of(action.calls) if action.reason in ("tool", "client") else None
-        if run is not None:
-            reply.run = run
-            ready = all(future.done() for future in run.outcomes.values())
-        else:
-            reply.hearing, ready = self._to_answer(action.reason), True
+        hearing = self._to_answer(action.reason, action.request) if run is None else None
+        reply = Reply(action.generation, self.tell, hearing, run)
         self._show(reply, action.request)
-        if reply.hearing is None and (run is None or not ready):
+        if reply.response is not None and reply.response.over:
+            return
+        if hearing is None and (run is None or not run.ready):
             reply.made()  # nothing to say, or not yet: a response without output
             return
         self._start(reply)
 
-    def _to_answer(self, reason: str) -> Any:
+    def _to_answer(self, reason: str, request: str | None) -> Awaitable[Hearing] | None:
         """The hearing of what is to be answered; None where there is nothing."""
+        if request is not None and (given := self.inputs.pop(request, None)) is not None:
+            return given
         entry = self._last if reason in ("turn", "idle") else self._stage.conversation.unanswered()
         if entry is None:
             return None
@@ -229,7 +221,10 @@ class Turns:
 
     def hearing_of(self, entry: Entry) -> asyncio.Future[Hearing]:
         """What was understood of a user message, spoken or written."""
-        if entry.hearing is None:
+        if entry.hearing is None and entry.audio:
+            samples = Decoder(entry.wire).push(entry.audio)
+            entry.hearing = self._stage.ask(self._stage.hear_apart(samples))
+        elif entry.hearing is None:
             entry.hearing = asyncio.get_running_loop().create_future()
             entry.hearing.set_result(hearing_of(entry.text()))
         return entry.hearing
@@ -239,12 +234,18 @@ class Turns:
         self.maker.start(reply)
 
     def _show(self, reply: Reply, request: str | None) -> None:
-        response = self._stage.respond(request)
+        stage = self._stage
+        response = stage.respond(request)
         self._replies[reply.generation] = reply
-        self._stage.responses[reply.generation] = response
-        while len(self._stage.responses) > 256:
-            del self._stage.responses[next(iter(self._stage.responses))]
+        stage.responses[reply.generation] = response
+        while len(stage.responses) > MOST_RESPONSES:
+            del stage.responses[next(iter(stage.responses))]
+        if request is None:
+            reply.end_of_turn_ms = stage.end_of_turn_ms
         reply.show(response)
+        if not stage.quota.take():
+            reply.fail("rate_limit_exceeded", "too many responses within a minute")
+            reply.stop()
         for old in [g for g, r in self._replies.items() if r.response is not None and r.response.over]:
             del self._replies[old]
 
@@ -269,6 +270,8 @@ class Turns:
             return
         reply.stop()
         response = reply.response
+        if action.reason == "turn_detected" and self._onset is not None:
+            self._stage.metrics.stop.observe(max(0, self._heard.audio_ms - self._onset) / 1000)
         if action.reason == "failed":
             response.finish("failed", error=("server_error", "the reply gave no sign of life"))
         else:
@@ -311,3 +314,8 @@ class Turns:
         name = self._stage.wire.ids.new("request")
         self._requests[name] = event_id
         return name
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody speaks, or is about to."""
+        return self.engine.generation is not None or self.engine.user_speaking

@@ -1,0 +1,135 @@
+"""`step-audio serve`: calls over the OpenAI Realtime protocol, and a web page to hold one."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from step_audio_mini.cli.options import BUILT_IN, VoiceOption, WeightsOption
+from step_audio_mini.errors import UserError
+
+if TYPE_CHECKING:
+    from step_audio_mini.rooms import TrainedRooms
+    from step_audio_mini.serve.service import Options
+
+USUAL_PACKS = ("home", "clock-weather")
+SHIPPED_PACKS = ("home", "clock-weather", "coffee")
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at; 0.0.0.0 opens it to the network.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen at; 0 takes a free one.")] = 8765,
+    pack: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pack",
+            "-p",
+            help="Scenario, or a folder with a pack.yaml; may be given again (default: home, clock-weather).",
+        ),
+    ] = None,
+    voice: VoiceOption = None,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option("--api-key-file", metavar="FILE", help="Keys that may connect, a line each: NAME KEY."),
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option("--origin", help="Origin of a web page that may connect besides the server's own."),
+    ] = None,
+    calls: Annotated[int, typer.Option("--calls", help="Calls at a time; more are told to come back later.")] = 500,
+    weights: WeightsOption = BUILT_IN,
+) -> None:
+    """Hold calls over the OpenAI Realtime protocol, and show a web page to try one.
+
+    Open questions go to a chat endpoint if STEP_AUDIO_CHAT_URL and STEP_AUDIO_CHAT_MODEL name one.
+    """
+    from step_audio_mini.rooms import TrainedRooms
+    from step_audio_mini.runtime.manifest import Weights
+    from step_audio_mini.serve.app import make_app
+    from step_audio_mini.serve.sockets import server_of
+    from step_audio_mini.serve.tools import ToolRunner
+    from step_audio_mini.serve.worker import Worker
+    from step_audio_mini.think.store import default_path
+
+    _log()
+    listening = _bound(host, port)
+    rooms = TrainedRooms(Weights.open(weights), voice, {}, default_path())
+    options = _options(rooms, tuple(pack or USUAL_PACKS), api_key_file, tuple(origin or ()), calls, _own_names(host))
+    app = make_app(Worker(cast(Any, rooms)), lambda call: ToolRunner(call.mind.toolbox), options)
+    place = listening.getsockname()
+    address = f"[{place[0]}]" if ":" in place[0] else place[0]
+    server = server_of(
+        app, ready=lambda: print(f"listening: open http://{address}:{place[1]}/ (Ctrl+C stops)", flush=True)
+    )
+    server.run(sockets=[listening])
+
+
+def _options(
+    rooms: TrainedRooms,
+    usual: tuple[str, ...],
+    keys: Path | None,
+    origins: tuple[str, ...],
+    calls: int,
+    hosts: tuple[str, ...],
+) -> Options:
+    from step_audio_mini.serve.handover import Endpoint, HandOver
+    from step_audio_mini.serve.keys import Keys
+    from step_audio_mini.serve.limits import Limits
+    from step_audio_mini.serve.service import Options
+    from step_audio_mini.think.pack_file import load_pack
+
+    packs: dict[str, tuple[str, ...]] = {"": usual}
+    for name in (*usual, *SHIPPED_PACKS):
+        packs.setdefault(load_pack(name).name, (name,))
+    voices: Any = rooms.voice()
+    told = [{"name": known.name, "language": known.language} for known in voices.voices]
+    endpoint = Endpoint.from_environment()
+    return Options(
+        packs=packs,
+        voices=tuple(known["name"] for known in told),
+        limits=Limits(sessions=calls),
+        keys=Keys.read(keys) if keys else Keys({}),
+        origins=origins,
+        hosts=hosts,
+        chat=HandOver(endpoint) if endpoint else None,
+        about={suffix: {"voices": told} for suffix in packs},
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that listens there; UserError where none can."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        made = socket.socket(family)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+    except (OSError, OverflowError) as error:
+        raise UserError(f"cannot listen at {host}, port {port} ({error}); choose another --host or --port") from None
+    return made
+
+
+def _own_names(host: str) -> tuple[str, ...]:
+    """The only names a server of this machine alone is asked by; none for one that others reach."""
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    return ("localhost", "127.0.0.1", "::1", host) if loopback else ()
+
+
+def _log() -> None:
+    from step_audio_mini.serve.logs import JsonLines
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("step_audio_mini").setLevel(logging.INFO)

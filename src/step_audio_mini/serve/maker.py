@@ -1,0 +1,229 @@
+"""How a reply is made: understand, run tools, speak.
+
+A reply is one task. Tools are tasks of their own: they outlive the reply that was spoken over, and what they came to is
+told later. Nothing of a speculative reply changes the world: tools, and the dialogue, wait until it is seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from step_audio_mini.converse import events
+from step_audio_mini.serve.reply import Reply, Run, Tell
+from step_audio_mini.serve.responses import Response
+from step_audio_mini.serve.stage import Stage
+from step_audio_mini.think.tools import Outcome
+from step_audio_mini.types import AudioChunk, Decision, Hearing, Language, SpokenWord, Style, ToolCall
+
+log = logging.getLogger("step_audio_mini.serve")
+ASKS = ("ask", "confirm")
+MOST_CALLS = 64
+"""Calls whose results may be outstanding; a client that never answers fills no memory."""
+
+
+class Chat(Protocol):
+    """Who answers open questions (`serve.handover.HandOver`)."""
+
+    def wants(self, plan: Any, hearing: Hearing) -> bool:
+        """Whether a turn is one."""
+
+    def clauses(self, question: str, history: Sequence[Any], language: Language) -> AsyncIterator[str]:
+        """The answer, clause by clause."""
+
+
+class Maker:
+    """Makes the replies of one call."""
+
+    def __init__(self, stage: Stage, tell: Tell, client_tools: Callable[[], set[str]], chat: Chat | None) -> None:
+        self._stage, self._tell, self._client_tools, self._chat = stage, tell, client_tools, chat
+        self._runs: dict[str, Run] = {}
+        """By call_id: what tools do or did whose result was not told yet."""
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, reply: Reply) -> None:
+        """Begin to make a reply."""
+        reply.task = self._stage.spawn(self._guarded(reply))
+
+    async def _guarded(self, reply: Reply) -> None:
+        try:
+            await (self._tell_run(reply, reply.run) if reply.run else self._answer(reply))
+        except Exception as error:  # whatever breaks a reply, the call goes on
+            log.warning("a reply failed", extra={"facts": {"error": type(error).__name__}}, exc_info=error)
+            reply.fail("server_error", "the reply could not be made; the session goes on")
+        else:
+            reply.made()
+
+    async def _answer(self, reply: Reply) -> None:
+        assert reply.hearing is not None
+        hearing = await reply.hearing
+        reply.stamp("heard")
+        plan = await self._stage.model.plan(hearing)
+        reply.stamp("planned")
+        if not reply.visible.is_set():
+            self._tell(events.Speculated(reply.generation, hearing.best.text))
+        self._tell(events.ReplyStarted(reply.generation, plan.system in ASKS))
+        if self._chat is not None and self._chat.wants(plan, hearing):
+            await self._ask_chat(reply, plan, hearing)
+        elif plan.calls:
+            reply.waiting = (plan.waiting, plan.language, plan.style)
+            await reply.visible.wait()
+            run = await self._begin(reply, plan)
+            if not run.waits_for_client:
+                await self._tell_run(reply, run)
+        else:
+            self._stage.spawn(self._move_on(reply, plan))
+            await self._say(reply, plan.reply, plan.language, plan.style)
+            await reply.visible.wait()
+
+    async def _move_on(self, reply: Reply, plan: Any) -> None:
+        """The dialogue moves on when a reply without tools is seen, even where it is spoken over at once."""
+        if reply.task is not None and not reply.visible.is_set():
+            seen = asyncio.ensure_future(reply.visible.wait())
+            await asyncio.wait([seen, reply.task], return_when=asyncio.FIRST_COMPLETED)
+            seen.cancel()
+            if not reply.visible.is_set():
+                return
+        try:
+            _note(reply, await self._stage.model.complete(plan, ()))
+        except Exception as error:
+            log.warning("a turn was not noted", extra={"facts": {"error": type(error).__name__}})
+
+    async def _ask_chat(self, reply: Reply, plan: Any, hearing: Hearing) -> None:
+        """An open question goes to the chat endpoint, once it is sure that it was asked."""
+        assert self._chat is not None
+        await reply.visible.wait()
+        await self._stage.model.complete(plan, ())
+        history = self._stage.conversation.said()[:-1]
+        async for clause in self._chat.clauses(hearing.best.text, history, plan.language):
+            await self._say(reply, clause, plan.language, plan.style)
+
+    async def _tell_run(self, reply: Reply, run: Run) -> None:
+        """Say what the tools came to; fillers are said while they run."""
+        if run.told:
+            return
+        filling = asyncio.ensure_future(self._fill(reply))
+        try:
+            outcomes = [await asyncio.shield(future) for future in run.outcomes.values()]
+        finally:
+            filling.cancel()
+        run.told = True
+        reply.stamp("acted")
+        for call_id in run.outcomes:
+            self._runs.pop(call_id, None)
+        decision = await self._stage.model.complete(run.plan, outcomes)
+        _note(reply, decision)
+        await self._say(reply, decision.reply, decision.language, decision.style)
+
+    async def _fill(self, reply: Reply) -> None:
+        while True:
+            await reply.filler.wait()
+            reply.filler.clear()
+            if reply.waiting:
+                await self._say(reply, *reply.waiting)
+
+    async def _say(self, reply: Reply, text: str, language: Language, style: Style) -> None:
+        if not text:
+            return
+        gap = " " if (said := reply.said) and said[-1].isascii() and text[0].isascii() else ""
+        modality = reply.response.asked.modality if reply.response else self._stage.session.get("output_modalities")[0]
+        if modality == "text":
+            reply.push(gap + text)
+            return
+        if gap:
+            reply.push(AudioChunk(np.zeros(0, np.float32), words=(SpokenWord(gap, 0),)))
+        style = replace(style, speed=style.speed * float(self._stage.session.output.get("speed") or 1.0))
+        async for chunk in self._stage.model.speak(text, language, style):
+            reply.push(chunk)
+
+    # out of band
+
+    async def apart(self, response: Response, hearing: Hearing, tools: set[str]) -> None:
+        """Answer beside the conversation: nothing is remembered, and no tool of ours runs."""
+        plan = await self._stage.model.plan(hearing)
+        for call in plan.calls:
+            if call.name in tools:
+                response.call(call.name, call.arguments)
+        text = plan.reply or ("" if any(call.name in tools for call in plan.calls) else plan.opening or plan.waiting)
+        if text and response.asked.modality == "text":
+            response.text(text)
+        elif text:
+            async for chunk in self._stage.model.speak(text, plan.language, plan.style):
+                response.sound(chunk)
+
+    # tools
+
+    async def _begin(self, reply: Reply, plan: Any) -> Run:
+        """Start the plan's calls: ours as tasks, the client's as items of the response."""
+        run, theirs, response = Run(plan), self._client_tools(), reply.response
+        assert response is not None
+        while len(self._runs) >= MOST_CALLS:
+            self._runs.pop(next(iter(self._runs)))
+        for call in plan.calls:
+            if call.name in theirs:
+                call_id = response.call(call.name, call.arguments)
+                run.waits_for_client = True
+            else:
+                call_id = response.new_call_id()
+            run.outcomes[call_id] = asyncio.get_running_loop().create_future()
+            run.names[call_id] = call.name
+            self._runs[call_id] = run
+            if call.name not in theirs:
+                self._tell(events.ToolStarted(reply.generation, call_id, self._stage.tools.cancellable(call.name)))
+                self._running[call_id] = self._stage.spawn(self._call(run, call, call_id))
+        await self._stage.model.accept(plan)
+        return run
+
+    async def _call(self, run: Run, call: ToolCall, call_id: str) -> None:
+        outcome = Outcome("cancelled", {})
+        try:
+            outcome = await self._stage.tools.run(call.name, call.arguments, call_id)
+        except Exception as error:
+            outcome = Outcome("failed", {})
+            log.warning("a tool failed", extra={"facts": {"tool": call.name, "error": type(error).__name__}})
+        finally:
+            self._running.pop(call_id, None)
+            run.resolve(call_id, outcome)
+            self._stage.metrics.tools.labels(outcome.name if outcome.name in _OUTCOMES else "other").inc()
+        self._tell(events.ToolEnded(call_id))
+
+    def cancel_tool(self, call_id: str) -> None:
+        """Stop a tool that said it may be stopped."""
+        if task := self._running.get(call_id):
+            task.cancel()
+            self._tell(events.ToolEnded(call_id))
+
+    def output(self, call_id: str, output: str) -> None:
+        """The client's result of a call of ours; that of an unknown call changes nothing."""
+        if run := self._runs.get(call_id):
+            run.resolve(call_id, self._stage.tools.read(run.names[call_id], output))
+
+    def run_of(self, calls: Sequence[str]) -> Run | None:
+        """The run to tell: of these calls, or the latest that waits for the client."""
+        wanted = [self._runs[call] for call in calls if call in self._runs]
+        waiting = [run for run in self._runs.values() if run.waits_for_client and not run.told]
+        return next(iter(wanted or waiting[-1:]), None)
+
+
+_OUTCOMES = ("done", "failed", "timeout", "unconnected", "cancelled")
+
+
+def _note(reply: Reply, decision: Decision) -> None:
+    """What of a decision is told in `response.done`."""
+    if reply.response is None:
+        return
+    reply.response.facts |= {
+        "act": decision.act,
+        "language": decision.language,
+        "confidence": round(decision.confidence, 3),
+        "state": {"intent": decision.state.intent, "slots": dict(decision.state.slots)},
+        "tool_calls": [
+            {"name": call.name, "arguments": dict(call.arguments), "result": dict(call.result or {})}
+            for call in decision.tool_calls
+        ],
+    }

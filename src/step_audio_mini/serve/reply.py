@@ -1,0 +1,142 @@
+"""A reply while it is made: held back until it may be seen, silent while ducked, gone without a trace if discarded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from step_audio_mini.converse import events
+from step_audio_mini.serve.responses import Response
+from step_audio_mini.think.tools import Outcome
+from step_audio_mini.types import AudioChunk, Hearing, Language, Style
+
+Tell = Callable[[events.Event], None]
+_STEPS = {"heard": "listen", "planned": "think", "acted": "tools", "first": "speak_first"}
+
+
+@dataclass
+class Run:
+    """The tools of one plan: run beside the sound, told once."""
+
+    plan: Any
+    outcomes: dict[str, asyncio.Future[Outcome]] = field(default_factory=dict)
+    """By call_id, in the plan's order."""
+    names: dict[str, str] = field(default_factory=dict)
+    """By call_id, the tool."""
+    waits_for_client: bool = False
+    told: bool = False
+
+    def resolve(self, call_id: str, outcome: Outcome) -> None:
+        """A call came to its end; the first word counts."""
+        if not self.outcomes[call_id].done():
+            self.outcomes[call_id].set_result(outcome)
+
+    @property
+    def ready(self) -> bool:
+        """Whether all outcomes are there."""
+        return all(future.done() for future in self.outcomes.values())
+
+
+class Reply:
+    """From its first thought to its last sample. `tell` reports to the engine of turn-taking."""
+
+    def __init__(self, generation: int, tell: Tell, hearing: Awaitable[Hearing] | None, run: Run | None = None) -> None:
+        self.generation, self._tell, self.hearing, self.run = generation, tell, hearing, run
+        self.response: Response | None = None
+        self.visible, self.filler = asyncio.Event(), asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        self.waiting: tuple[str, Language, Style] | None = None
+        """What fills the time while tools run."""
+        self.end_of_turn_ms = 0
+        self._began = self._shown_at = time.perf_counter()
+        self._stamps: dict[str, float] = {}
+        self._held: list[AudioChunk | str] = []
+        self._ducked = self._made = False
+
+    # what happens to it
+
+    def show(self, response: Response) -> None:
+        """From now on it is seen: what was held leaves."""
+        self.response, self._shown_at = response, time.perf_counter()
+        response.generation = self.generation
+        self.visible.set()
+        self._flush()
+
+    def duck(self, silent: bool) -> None:
+        """Hold its sound back, or let it go on."""
+        self._ducked = silent
+        self._flush()
+
+    def stop(self) -> None:
+        """Make no more of it."""
+        self._held.clear()
+        if self.task is not None:
+            self.task.cancel()
+
+    # what its maker does
+
+    def push(self, piece: AudioChunk | str) -> None:
+        """A piece was made."""
+        self._held.append(piece)
+        self._flush()
+
+    def made(self) -> None:
+        """All of it was made: it is over when the last piece has left."""
+        self._made = True
+        self._flush()
+
+    def fail(self, code: str, message: str) -> None:
+        """It cannot go on."""
+        if self.response is not None:
+            self.response.finish("failed", error=(code, message))
+        self._tell(events.ReplyFailed(self.generation))
+
+    def stamp(self, step: str) -> None:
+        """A step is done for the first time: heard, planned, acted, first."""
+        self._stamps.setdefault(step, time.perf_counter())
+
+    @property
+    def said(self) -> str:
+        """Its words so far, those held included."""
+        held = "".join(p if isinstance(p, str) else "".join(w.text for w in p.words) for p in self._held)
+        return (self.response.said if self.response else "") + held
+
+    def _flush(self) -> None:
+        response = self.response
+        if response is None:
+            return
+        while self._held and not self._ducked and not response.over:
+            piece = self._held.pop(0)
+            self.stamp("first")
+            if isinstance(piece, str):
+                response.text(piece)
+            else:
+                words = tuple(events.TimedWord(text, end) for text, end in response.sound(piece))
+                self._tell(events.ReplySound(self.generation, response.sent_ms, words))
+            if response.cut:
+                self._held.clear()
+                self._made = True
+                if self.task is not None and self.task is not asyncio.current_task():
+                    self.task.cancel()
+        response.timings = self._timings()
+        if self._made and not self._held and not self._ducked and not response.over:
+            response.finish(
+                "incomplete" if response.cut else "completed", "max_output_tokens" if response.cut else None
+            )
+            self._tell(events.ReplySound(self.generation, response.sent_ms))
+            self._tell(events.ReplyEnded(self.generation))
+
+    def _timings(self) -> dict[str, float]:
+        """Milliseconds by stage, from when the turn was over; what was done ahead of that counts as nothing."""
+        last, spans = self._shown_at, {"end_of_turn": float(self.end_of_turn_ms)} if self.end_of_turn_ms else {}
+        for step, stage in _STEPS.items():
+            if step in self._stamps:
+                at = max(last, self._stamps[step])
+                spans[stage], last = round(1000 * (at - last), 1), at
+        if "first" in self._stamps:
+            spans["total"] = round(1000 * (last - self._shown_at), 1)
+        spans["ahead"] = round(1000 * (self._shown_at - self._began), 1)
+        return spans
