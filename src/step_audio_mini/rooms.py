@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+from weakref import WeakValueDictionary
 
 from step_audio_mini.errors import UserError
 from step_audio_mini.types import AudioChunk, Decision, Hearing, Hypothesis, Language, Samples, SlotValue, Style
@@ -100,7 +101,8 @@ class TrainedRooms:
 
         self._weights, self._voice_name, self._tools, self._state = weights, voice, tools, state
         self._hot_words, self._phrasings = parsed(hot_words), phrasings
-        self._recognisers: dict[tuple[str, ...], Recogniser] = {}
+        self._recognisers = WeakValueDictionary[tuple[str, ...], "Recogniser"]()
+        self._latest: Recogniser | None = None
         self._minds: dict[tuple[str, ...], TrainedMind] = {}
 
     def ears(self, pack: Packs, language: LanguageChoice) -> Stream:
@@ -108,10 +110,12 @@ class TrainedRooms:
         from step_audio_mini.listen.stream import Stream
 
         key = (language, *_names(pack))
-        if key not in self._recognisers:
-            self._recognisers.clear()  # before the next is made: each takes some 80 MB, and half a second to make again
-            self._recognisers[key] = self._recogniser(_names(pack), language)
-        return Stream(self._recognisers[key], self._speaker_model)
+        recogniser = self._recognisers.get(key)
+        if recogniser is None:
+            self._latest = None  # unless a call uses it: each takes some 80 MB, and half a second to make again
+            recogniser = self._recognisers[key] = self._recogniser(_names(pack), language)
+        self._latest = recogniser
+        return Stream(recogniser, self._speaker_model)
 
     def _recogniser(self, packs: tuple[str, ...], language: LanguageChoice) -> Recogniser:
         from step_audio_mini.listen.alignment import calibration_of
@@ -144,7 +148,7 @@ class TrainedRooms:
 
         return SpeakerModel.open(self._weights)
 
-    def mind(self, pack: Packs) -> Mind:
+    def mind(self, pack: Packs) -> TrainedMind:
         """The mind with packs; all minds share the network and what the tools remember."""
         from step_audio_mini.think.mind import Mind as TrainedMind
 
