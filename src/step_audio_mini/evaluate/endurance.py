@@ -5,6 +5,7 @@ The listener is a process of its own, handed its sound through a pipe: recording
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -80,18 +81,19 @@ LISTENER = """
 import sys
 from step_audio_mini.evaluate.endurance import listen
 
-listen(sys.argv[1], sys.argv[2])
+for minute in listen(sys.argv[1], sys.argv[2], sys.stdin.buffer):
+    print(minute.processor, minute.resident, minute.peak, flush=True)
 """
+"""The listener: int16 samples on standard input, a line for each `Minute` on standard output."""
 
 
-def listen(weights: str, pack: str) -> None:
-    """The listener: int16 samples on standard input, a line for each `Minute` on standard output."""
+def listen(weights: str, pack: str, sound: BinaryIO) -> Iterator[Minute]:
+    """What each minute of int16 samples took the ears of a folder of weights, with a pack."""
     from step_audio_mini.rooms import TrainedRooms
     from step_audio_mini.runtime.manifest import Weights
 
     rooms = TrainedRooms(Weights.open(weights), None, {}, None)
-    for minute in minutes_of(lambda: rooms.ears(pack, "auto"), _blocks(sys.stdin.buffer), megabytes):
-        print(minute.processor, minute.resident, minute.peak, flush=True)
+    return minutes_of(lambda: rooms.ears(pack, "auto"), _blocks(sound), megabytes)
 
 
 def listener(weights: str, pack: str, sound: Iterable[NDArray[np.int16]]) -> list[Minute]:
@@ -123,7 +125,7 @@ def measure(weights: str, pack: str, clips: Sequence[NDArray[np.int16]], minutes
 
 def rows_of(found: Sequence[Minute], data: str) -> list[Row]:
     """Rows of what each minute took."""
-    settled = found[int(SETTLED * len(found)) :]
+    settled = found[math.ceil(SETTLED * len(found)) :]
     resident = [minute.resident for minute in settled]
     hourly = 60 * slope(resident)
     count, over = len(settled), "minutes, least to most"
