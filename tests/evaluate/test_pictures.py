@@ -7,7 +7,8 @@ import pytest
 
 from step_audio_mini.errors import UserError
 from step_audio_mini.evaluate import pictures
-from step_audio_mini.evaluate.conditions import CONDITIONS
+from step_audio_mini.evaluate.chunks import CHUNKS, name_of
+from step_audio_mini.evaluate.conditions import CAR, CONDITIONS, NOISY
 from step_audio_mini.evaluate.intervals import Figure
 from step_audio_mini.evaluate.pictures import PICTURES, draw
 from step_audio_mini.evaluate.rejection import LEVELS, SCORES
@@ -35,7 +36,15 @@ def every_part() -> list[Results]:
         f"read sentences rejected where {level:.0%} of orders are, {score}" for score in SCORES for level in LEVELS
     ]
     rejection = [*map(figure, points), figure("orders rejected"), figure("read sentences rejected", "cv_en")]
-    parts = {"ears": ears, "robust": robust, "rejection": rejection}
+    robust += [figure(f"error of the SNR estimate, {condition}") for condition in (*NOISY, CAR)]
+    told = (
+        "word error",
+        "character error",
+        "last voiced sample to all words, p50",
+        "last voiced sample to all words, p95",
+    )
+    chunks = [figure(f"{measure}, {name_of(chunk)}") for measure in told for chunk in CHUNKS]
+    parts = {"ears": ears, "robust": robust, "chunks": chunks, "rejection": rejection}
     return [Results(name, "step-audio evaluate", tuple(rows)) for name, rows in parts.items()]
 
 
@@ -57,11 +66,13 @@ def test_pictures_are_small_and_the_same_every_time(tmp_path: Path) -> None:
 
 def test_pictures_show_what_was_measured(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    ears, confusions, robust, rejection = draw(every_part(), tmp_path)
+    ears, confusions, robust, snr, chunks, rejection = draw(every_part(), tmp_path)
     assert words_in(ears) >= {"libri_mini", "cv_zh", "pocketsphinx, clips of the comparison"}
     assert "kathleen" not in words_in(ears)  # the ears know her
     assert words_in(confusions) >= {"TH heard as S", "ing heard as in"}
     assert words_in(robust) >= {*CONDITIONS, *WAYS}
+    assert words_in(snr) >= {*NOISY, CAR}
+    assert words_in(chunks) >= {"chunks of 160 ms", "chunks of 640 ms", "word error"}
     assert words_in(rejection) >= {*SCORES, "as shipped, cv_en"}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ from step_audio_mini import StepAudio2Mini
 from step_audio_mini.data.cache import Cache, build_cache
 from step_audio_mini.evaluate.conditions import CONDITIONS, NOISY, World
 from step_audio_mini.evaluate.ears import Heard
-from step_audio_mini.evaluate.robust import WAYS, RobustTest, measure
+from step_audio_mini.evaluate.robust import SHUT, WAYS, RobustTest, measure, order_rows
 from step_audio_mini.evaluate.talk import TalkTest
 from step_audio_mini.text.lexicon import Lexicon
-from step_audio_mini.types import Attributes, Hearing, Samples
+from step_audio_mini.types import Attributes, Decision, Hearing, Samples
 from tests.data.conftest import MakePack, make_pack  # noqa: F401 - a fixture
 from tests.fakes import FakeRooms
 
@@ -60,6 +61,21 @@ def test_every_condition_has_its_rows(test: RobustTest) -> None:
     assert "phone error, greedy, clean" not in rows  # no English clip
     assert len(NOISY) == 5
     assert "no recording of a car" in rows["drink right, words alone, car-like noise 0 dB"].note
+
+
+@pytest.mark.parametrize("open_gate", [False, True])
+def test_a_gate_that_changes_nothing_is_called_shut(
+    test: RobustTest, monkeypatch: pytest.MonkeyPatch, open_gate: bool
+) -> None:
+    think = test.talk.model.think
+
+    def decide(hearing: Hearing, pack: str) -> Decision:
+        decision = think(hearing, pack)
+        return replace(decision, confidence=0.5) if open_gate and len(hearing.vectors) else decision
+
+    monkeypatch.setattr(test.talk.model, "think", decide)
+    rows = order_rows(test, test.talk.clips(["sti"], 9), "clean")
+    assert [SHUT in row.note for row in rows] == [not open_gate] * 6
 
 
 def test_the_ways_change_what_they_say_and_nothing_else() -> None:

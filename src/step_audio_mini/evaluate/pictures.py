@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from step_audio_mini.errors import UserError
-from step_audio_mini.evaluate.conditions import CONDITIONS, NOISY
+from step_audio_mini.evaluate.chunks import CHUNKS, name_of
+from step_audio_mini.evaluate.conditions import CAR, CONDITIONS, NOISY
 from step_audio_mini.evaluate.confusions import JOINT
 from step_audio_mini.evaluate.rejection import LEVELS, SCORES
 from step_audio_mini.evaluate.results import Results, Row
@@ -20,6 +21,7 @@ from step_audio_mini.evaluate.robust import WAYS
 from step_audio_mini.evaluate.trained import MARK
 
 OURS = "step-audio-mini"
+GREEDY_SYLLABLES = "toneless-syllable error, greedy"
 Rows = Sequence[Row]
 
 
@@ -113,6 +115,45 @@ def draw_robust(figure: Any, rows: Rows) -> bool:
     return True
 
 
+def draw_snr(figure: Any, rows: Rows) -> bool:
+    """How far the SNR estimate is from the truth, against the noise."""
+    table = {row.measure: row for row in rows}
+    found = {name: row for name in (*NOISY, CAR) if (row := table.get(f"error of the SNR estimate, {name}"))}
+    if not found:
+        return False
+    axes = figure.add_subplot(ylabel="mean distance of the SNR estimate from the truth, dB")
+    one = list(found.values())
+    axes.errorbar(range(len(one)), [row.value for row in one], yerr=_bars(one), fmt="o", capsize=2)
+    axes.set_xticks(range(len(one)), list(found))
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", alpha=0.3)
+    return True
+
+
+def draw_chunks(figure: Any, rows: Rows) -> bool:
+    """Errors and delay against the chunk length."""
+    panels = {
+        "read sentences: error, %": ("word error", "phone error, greedy", "character error", GREEDY_SYLLABLES),
+        "last voiced sample to all words, ms": tuple(f"last voiced sample to all words, p{q}" for q in (50, 95)),
+    }
+    table = {row.measure: row for row in rows}
+    for place, (title, measures) in enumerate(panels.items()):
+        axes = figure.add_subplot(1, 2, place + 1, ylabel=title)
+        for measure in measures:
+            found = {n: row for n, c in enumerate(CHUNKS) if (row := table.get(f"{measure}, {name_of(c)}"))}
+            one = list(found.values())
+            if one:
+                values = [row.value for row in one]
+                axes.errorbar(list(found), values, yerr=_bars(one), fmt="o-", capsize=2, label=measure)
+        if not axes.has_data():
+            return False
+        axes.set_xticks(range(len(CHUNKS)), [name_of(chunk) for chunk in CHUNKS])
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y", alpha=0.3)
+        axes.legend(fontsize=8)
+    return True
+
+
 def draw_rejection(figure: Any, rows: Rows) -> bool:
     """Read sentences rejected against orders rejected, by the threshold."""
     table = {row.measure: row for row in rows}
@@ -154,6 +195,8 @@ PICTURES = (
     Picture("ears.svg", "ears", "Errors on the test clips of every pack with 95 % intervals", draw_ears),
     Picture("confusions.svg", "ears", "The commonest confusions of sounds with 95 % intervals", draw_confusions),
     Picture("robust.svg", "robust", "What noise, rooms, lines and codecs cost, with 95 % intervals", draw_robust),
+    Picture("snr.svg", "robust", "The error of the SNR estimate in known noise, with 95 % intervals", draw_snr),
+    Picture("chunks.svg", "chunks", "Errors and delay of one network by its chunk length", draw_chunks),
     Picture("rejection.svg", "rejection", "What rejecting talk that asks for nothing costs", draw_rejection),
 )
 

@@ -30,6 +30,9 @@ WAYS: dict[str, Callable[[Hearing], Hearing]] = {
 CHECKS: dict[str, Callable[[Clip, Decision], bool]] = {"all slots right": order_right, "drink right": drink_right}
 
 
+SHUT = "the mind's gate is shut: the ears' vectors changed no decision, so the ways are one"
+
+
 @dataclass(frozen=True)
 class RobustTest:
     """The model, its ears alone, the clips and the world they are heard in."""
@@ -53,6 +56,8 @@ class _Orders:
     """|estimate - truth| of the SNR, dB."""
     above: list[float] = field(default_factory=list)
     """Estimate - truth."""
+    gate_moved: bool = False
+    """Whether the ears' vectors changed any decision, its confidence included."""
 
 
 def measure(test: RobustTest, tell: Callable[[str], None]) -> list[Row]:
@@ -74,15 +79,16 @@ def order_rows(test: RobustTest, clips: list[Clip], condition: str) -> list[Row]
     for clip in clips:
         sound, snr = test.heard(clip, condition)
         hearing = test.talk.model.listen(sound, "coffee")
-        for way, change in WAYS.items():
-            decision = test.talk.model.think(change(hearing), "coffee")
+        decisions = {way: test.talk.model.think(change(hearing), "coffee") for way, change in WAYS.items()}
+        found.gate_moved |= any(decision != decisions["words alone"] for decision in decisions.values())
+        for way, decision in decisions.items():
             for name, check in CHECKS.items():
                 right = Count(float(check(clip, decision)), 1, clip.speaker)
                 found.right.setdefault(f"{name}, {way}", []).append(right)
         if snr is not None:
             found.above.append(hearing.attributes.snr_db - snr)
             found.apart.append(Count(abs(found.above[-1]), 1, clip.speaker))
-    note = NOTES.get(condition, "")
+    note = "; ".join(filter(None, [NOTES.get(condition, ""), "" if found.gate_moved else SHUT]))
     rows = [row(f"{name}, {condition}", "sti", rate(counts), "real", note=note) for name, counts in found.right.items()]
     if found.apart:
         name = f"error of the SNR estimate, {condition}"
