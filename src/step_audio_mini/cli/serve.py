@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -16,6 +17,7 @@ from step_audio_mini.errors import UserError
 if TYPE_CHECKING:
     from step_audio_mini.rooms import TrainedRooms
     from step_audio_mini.serve.service import Options
+    from step_audio_mini.think.functions import FunctionTool
 
 USUAL_PACKS = ("home", "clock-weather")
 SHIPPED_PACKS = ("home", "clock-weather", "coffee")
@@ -48,7 +50,8 @@ def serve(
 ) -> None:
     """Hold calls over the OpenAI Realtime protocol, and show a web page to try one.
 
-    Open questions go to a chat endpoint if STEP_AUDIO_CHAT_URL and STEP_AUDIO_CHAT_MODEL name one.
+    Open questions go to a chat endpoint if STEP_AUDIO_CHAT_URL and STEP_AUDIO_CHAT_MODEL name one. STEP_AUDIO_TOOLS
+    names a Python file with tools of your own.
     """
     from step_audio_mini.rooms import TrainedRooms
     from step_audio_mini.runtime.manifest import Weights
@@ -60,7 +63,7 @@ def serve(
 
     _log()
     listening = _bound(host, port)
-    rooms = TrainedRooms(Weights.open(weights), voice, {}, default_path())
+    rooms = TrainedRooms(Weights.open(weights), voice, _own_tools(), default_path())
     options = _options(rooms, tuple(pack or USUAL_PACKS), api_key_file, tuple(origin or ()), calls, _own_names(host))
     app = make_app(Worker(cast(Any, rooms)), lambda call: ToolRunner(call.mind.toolbox), options)
     place = listening.getsockname()
@@ -69,6 +72,14 @@ def serve(
         app, ready=lambda: print(f"listening: open http://{address}:{place[1]}/ (Ctrl+C stops)", flush=True)
     )
     server.run(sockets=[listening])
+
+
+def _own_tools() -> dict[str, FunctionTool]:
+    """The tools of the file that STEP_AUDIO_TOOLS names."""
+    from step_audio_mini.think.functions import from_file
+
+    file = os.environ.get("STEP_AUDIO_TOOLS")
+    return from_file(Path(file)) if file else {}
 
 
 def _options(
