@@ -17,6 +17,7 @@ from step_audio_mini.serve.handover import MOST_ANSWER, MOST_HISTORY, Breaker, E
 from step_audio_mini.think.mind import hearing_of
 from step_audio_mini.think.plan import Plan
 from step_audio_mini.types import DialogueState, Language, Style
+from tests.serve.harness import talking
 
 pytestmark = pytest.mark.unit
 ASKING, BROKEN = "Let me ask.", "Sorry, the answer broke off there."
@@ -229,6 +230,48 @@ async def test_a_listener_who_goes_ends_the_question() -> None:
         await asyncio.wait_for(gone.wait(), 2)
         assert over._open == 0
         await over.close()
+
+
+class Always(HandOver):
+    """Takes every turn for an open question."""
+
+    def wants(self, plan: Any, hearing: Any) -> bool:
+        return True
+
+
+async def test_a_call_speaks_the_answer_and_an_interrupted_one_is_read_no_further() -> None:
+    ended: list[bool] = []
+
+    async def talks(write: Write) -> None:
+        await write(HEAD + piece("Light scatters. Blue most."))
+        try:
+            while len(one.asked) > 1:
+                await write(piece(" "))
+                await asyncio.sleep(0.02)
+            await write(END)
+        finally:
+            ended.append(True)
+
+    question = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "why is the sky blue"}]}
+    async with fake(talks) as one:
+        over = Always(replace(one.endpoint, pause_s=20.0, total_s=30.0))
+        async with talking(chat=over) as line:
+            line.say("conversation.item.create", item=question)
+            line.say("response.create")
+            done = (await line.until("response.done"))["response"]
+            assert done["output"][0]["content"][0]["transcript"] == "Let me ask. Light scatters. Blue most."
+            line.say("conversation.item.create", item=question)
+            line.say("response.create")
+            await line.until("response.output_audio_transcript.delta", lambda event: "scatters" in event["delta"])
+            assert over._open == 1
+            line.say("response.cancel")
+            assert (await line.until("response.done"))["response"]["status"] == "cancelled"
+            async with asyncio.timeout(5):
+                while len(ended) < 2:
+                    await asyncio.sleep(0.02)
+            assert over._open == 0
+            await over.close()
+            await asyncio.sleep(0.05)
 
 
 async def test_an_endpoint_that_is_down_is_left_alone_for_a_while_and_then_tried_once() -> None:

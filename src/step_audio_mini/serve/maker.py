@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -98,10 +99,14 @@ class Maker:
         """An open question goes to the chat endpoint, once it is sure that it was asked."""
         assert self._chat is not None
         await reply.visible.wait()
-        await self._stage.model.complete(plan, ())
-        history = self._stage.conversation.said()[:-1]
-        async for clause in self._chat.clauses(hearing.best.text, history, plan.language):
-            await self._say(reply, clause, plan.language, plan.style)
+        await self._stage.model.accept(replace(plan, reply=""))
+        answer: Any = self._chat.clauses(hearing.best.text, self._stage.conversation.said()[:-1], plan.language)
+        said: list[str] = []
+        async with aclosing(answer):  # one that was spoken over is not read any further
+            async for clause in answer:
+                said.append(clause)
+                await self._say(reply, clause, plan.language, Style())
+        await self._stage.model.complete(replace(plan, reply=" ".join(said)), ())
 
     async def _tell_run(self, reply: Reply, run: Run) -> None:
         """Say what the tools came to; fillers are said while they run."""
