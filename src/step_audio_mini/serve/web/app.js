@@ -148,7 +148,8 @@ byId("notice-close").addEventListener("click", dismiss);
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !document.querySelector("dialog[open]")) call.interrupt();
 });
-addEventListener("online", () => call.hurry());
+addEventListener("online", () => call.wake());
+document.addEventListener("visibilitychange", () => document.hidden || call.wake());
 addEventListener("pagehide", () => call.hangUp());
 
 // What is chosen

@@ -17,6 +17,7 @@ export class Player extends EventTarget {
   #received = new Map(); // item -> samples handed to the ring, until it ended
   #position = { item: null, played: 0 };
   #waiting = null;
+  #ducked = false;
 
   constructor(context) {
     super();
@@ -71,6 +72,8 @@ export class Player extends EventTarget {
 
   /** Play quietly while it is not clear whether the person means to interrupt. */
   duck(on) {
+    if (on === this.#ducked) return;
+    this.#ducked = on;
     this.#node.port.postMessage({ gain: on ? 0.25 : 1 });
   }
 

@@ -109,6 +109,7 @@ export class Call extends EventTarget {
 
   /** Something was chosen that the running session takes. */
   update() {
+    this.#speaking = false;
     if (this.#line.isUp) this.#configure();
     this.#tell();
   }
@@ -170,9 +171,10 @@ export class Call extends EventTarget {
     this.#silence();
   }
 
-  /** The network came back. */
-  hurry() {
+  /** The network came back, or the page is looked at again: phones put sound to sleep behind its back. */
+  wake() {
     this.#line.hurry();
+    if (this.#on) this.#context?.resume();
   }
 
   /** Stop playing, and tell the server what was really heard. */

@@ -15,6 +15,7 @@ export class Timeline {
   #drawing; // told before each picture
   #colours = null;
   #drawn = 0;
+  #width = 1;
   #queued = false; // a frame is asked for
 
   constructor(canvas, drawing) {
@@ -52,10 +53,11 @@ export class Timeline {
 
   /** Milliseconds a bar stands for. */
   get #span() {
-    return (1000 * SECONDS * STEP) / Math.max(1, this.#canvas.clientWidth);
+    return (1000 * SECONDS * STEP) / this.#width;
   }
 
   #fit() {
+    this.#width = Math.max(1, this.#canvas.clientWidth);
     const scale = window.devicePixelRatio || 1;
     this.#canvas.width = Math.round(this.#canvas.clientWidth * scale);
     this.#canvas.height = Math.round(this.#canvas.clientHeight * scale);
@@ -77,7 +79,8 @@ export class Timeline {
   }
 
   #draw() {
-    const { clientWidth: width, clientHeight: tall } = this.#canvas;
+    const width = this.#width;
+    const tall = this.#canvas.clientHeight;
     const pen = this.#canvas.getContext("2d");
     const scale = window.devicePixelRatio || 1;
     const now = performance.now();
