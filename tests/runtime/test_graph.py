@@ -12,7 +12,7 @@ from step_audio_mini.listen.model import Ears, EarsConfig  # noqa: E402
 from step_audio_mini.runtime import state as streaming  # noqa: E402
 from step_audio_mini.runtime.manifest import Weights  # noqa: E402
 from step_audio_mini.runtime.session import Graph  # noqa: E402
-from step_audio_mini.train.export import add_part, half_storage, quantise  # noqa: E402
+from step_audio_mini.train.export import add_part, float_activations, half_storage, quantise  # noqa: E402
 from step_audio_mini.train.export_ears import ears_graph  # noqa: E402
 
 pytestmark = pytest.mark.unit
@@ -69,6 +69,22 @@ def test_smaller_storage_stays_close(content: bytes) -> None:
     assert len(half_storage(content)) < 0.75 * len(content)
     assert np.abs(posteriors(half_storage(content)) - exact).max() < 0.02
     assert np.abs(posteriors(quantise(content)) - exact).max() < 0.2
+
+
+def test_streams_of_float_activations_may_share_a_run(content: bytes) -> None:
+    quantised = half_storage(quantise(content))
+    graph = Graph(float_activations(quantised))
+    assert graph.facts == {**Graph(content).facts, "activations": "float"}
+    frames = np.random.default_rng(3).standard_normal((3, 16, 80)).astype(np.float32)
+    frames[1] *= 30  # one loud stream would set the scale of all
+    together = graph.run({"frames": frames, **streaming.init(graph, 3)})["log_probs"]
+    for i in range(3):
+        alone = graph.run({"frames": frames[i : i + 1], **streaming.init(graph)})["log_probs"][0]
+        assert np.abs(together[i] - alone).max() <= 1e-4
+    exact = Graph(content).run({"frames": frames, **streaming.init(graph, 3)})["log_probs"]
+    assert np.abs(together - exact).max() < 0.2
+    assert b"MatMulInteger" not in float_activations(quantised)
+    assert len(float_activations(quantised)) < 1.1 * len(quantised)
 
 
 def test_weights_folder_names_what_is_missing_or_damaged(tmp_path: Path, content: bytes) -> None:

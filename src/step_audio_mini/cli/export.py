@@ -26,7 +26,9 @@ def ears(
     data: DataOption,
     run: RunOption,
     weights: FolderOption,
-    storage: Annotated[str, typer.Option(metavar="[float|half|int8]", help="How the matrices are stored.")] = "int8",
+    storage: Annotated[
+        str, typer.Option(metavar="[float|half|int8|int8-weights]", help="How the matrices are stored.")
+    ] = "int8",
     settings: SetOption = None,
 ) -> None:
     """The recogniser's network."""

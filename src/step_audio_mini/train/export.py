@@ -105,6 +105,54 @@ def quantise(graph: bytes, operators: Sequence[str] = ("MatMul",)) -> bytes:
         return target.read_bytes()
 
 
+def float_activations(graph: bytes) -> bytes:
+    """A graph of `quantise`, also after `half_storage`, whose matrices stay INT8 in the file and are float when loaded.
+
+    Activations that are quantised share one scale in a run: what a stream gives then depends on which others run with
+    it. Here it does not, and the fact `activations` says so. Costs the memory of the float matrices.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load_from_string(graph)
+    maker = {name: node for node in model.graph.node for name in node.output}
+    user = {name: node for node in model.graph.node for name in node.input}
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    replaced: dict[str, list[Any]] = {}
+    for node in model.graph.node:
+        if node.op_type != "MatMulInteger":
+            continue
+        inner, weight, _, zero = node.input
+        if zero in constants and numpy_helper.to_array(constants[zero]).any():
+            raise ValueError(f"{weight} is not quantised about 0")
+        product = user[user[node.output[0]].output[0]]  # after a cast to float: times both scales
+        scales = next(maker[name] for name in product.input if maker[name].op_type == "Mul")
+        sound = maker[inner].input[0]
+        scale = next(name for name in scales.input if name not in maker[inner].output)
+        replaced[product.output[0]] = [
+            helper.make_node("Cast", [weight], [f"{weight}.float"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{weight}.float", scale], [f"{weight}.scaled"]),
+            helper.make_node("MatMul", [sound, f"{weight}.scaled"], list(product.output)),
+        ]
+    nodes = [new for node in model.graph.node for new in replaced.get(node.output[0], [node])]
+    needed, kept = {output.name for output in model.graph.output}, []
+    for node in reversed(nodes):  # without what nobody needs any more
+        if needed & set(node.output):
+            needed |= set(node.input)
+            kept.append(node)
+    tensors = [tensor for tensor in model.graph.initializer if tensor.name in needed]
+    copies = [type(one).FromString(one.SerializeToString()) for one in (*reversed(kept), *tensors)]
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(copies[: len(kept)])
+    model.graph.initializer.extend(copies[len(kept) :])
+    facts = next((prop for prop in model.metadata_props if prop.key == FACTS), None)
+    told = json.loads(facts.value) if facts else {}
+    if facts:
+        model.metadata_props.remove(facts)
+    model.metadata_props.add(key=FACTS, value=json.dumps(told | {"activations": "float"}, ensure_ascii=False))
+    return bytes(model.SerializeToString())
+
+
 def averaged(run: Path) -> dict[str, Tensor]:
     """The averaged weights of a training run, by name."""
     try:

@@ -15,6 +15,7 @@ from step_audio_mini.train.export import (
     add_part,
     dev_figures,
     export_graph,
+    float_activations,
     half_storage,
     load_averaged,
     parameter_count,
@@ -27,6 +28,7 @@ STORAGE: Mapping[str, Callable[[bytes], bytes]] = {
     "float": bytes,
     "half": half_storage,
     "int8": lambda graph: half_storage(quantise(graph)),
+    "int8-weights": lambda graph: float_activations(half_storage(quantise(graph))),
 }
 """How the matrices are stored: what dev error each costs is measured before one is chosen."""
 
