@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,8 @@ def test_storage_keeps_the_graph(general: Arcs) -> None:
             assert after[words] == pytest.approx(cost, abs=0.3)
     for label in (LINK_IN, LINK_OUT):
         assert (again.unit == label).sum() == 1
+    many = replace(general, word=general.word * 40_000)
+    assert sorted(from_bytes(to_bytes(many)).word.tolist()) == sorted(many.word.tolist())
 
 
 def test_openfst_files_there_and_back(general: Arcs, tmp_path: Path) -> None:

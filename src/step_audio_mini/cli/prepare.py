@@ -52,7 +52,7 @@ def _list(console: Console) -> None:
     makers: list[Maker | TextMaker] = [*MAKERS.values(), *TEXT_MAKERS.values()]
     for maker in makers:
         console.print(f"{maker.name}: {maker.what}. {maker.licence or 'licence of each clip in its manifest'}")
-        for repository in maker.repositories:
+        for repository in (name.partition("@")[0] for name in maker.repositories):
             console.print(f"    git clone https://github.com/{repository} DIR/{repository.replace('/', '+')}")
 
 

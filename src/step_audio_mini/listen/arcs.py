@@ -68,13 +68,14 @@ class Arcs:
 
 
 def to_bytes(arcs: Arcs) -> bytes:
-    """Compressed form. Costs are rounded to 0.08; labels must fit: units a byte, words two."""
+    """Compressed form. Costs are rounded to 0.08; units must fit a byte; words take two, or four where they must."""
     ordered = _depth_first(arcs)
+    wide = np.uint32 if ordered.word.max(initial=0) >= 1 << 16 else np.uint16
     out = io.BytesIO()
     np.savez_compressed(
         out,
         unit=ordered.unit.astype(np.uint8),
-        word=ordered.word.astype(np.uint16),
+        word=ordered.word.astype(wide),
         cost=_quantise(ordered.cost),
         # Most arcs lead to the next state: the difference is nearly always zero.
         jump=(ordered.target - ordered.source - 1).astype(np.int32),

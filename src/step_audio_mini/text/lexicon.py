@@ -31,6 +31,8 @@ def words(text: str) -> tuple[str, ...]:
     Digits stay one token each (`1,280`): no lexicon holds them, so whoever wants them spoken spells them out before.
     Accents of Latin letters are dropped; everything else separates.
     """
+    if text.isascii():
+        return tuple(_WORD.findall(text.replace("`", "'").lower()))
     folded = unicodedata.normalize("NFKC", text).translate(_QUOTES).lower()
     plain = "".join(c for c in unicodedata.normalize("NFD", folded) if not unicodedata.combining(c))
     return tuple(_WORD.findall(unicodedata.normalize("NFC", plain)))

@@ -19,9 +19,14 @@ def segment(text: str, costs: Mapping[str, float]) -> tuple[str, ...]:
     English words and digits stay as they stand, in the vocabulary or not; a Chinese character that begins no word of
     the vocabulary stays alone. Among equal sums the longer first word wins.
     """
+    return segment_tokens(words(text), costs)
+
+
+def segment_tokens(tokens: Sequence[str], costs: Mapping[str, float]) -> tuple[str, ...]:
+    """The same for a sentence that is cut into spoken tokens already."""
     out: list[str] = []
     run: list[str] = []
-    for token in words(text):
+    for token in tokens:
         if is_han(token):
             run.append(token)
             continue

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -16,29 +17,46 @@ from step_audio_mini.listen.arcs import Arcs, to_bytes
 from step_audio_mini.listen.vocabulary import FIRST_WORD, Vocabulary
 from step_audio_mini.listen.wordgraph import compile_words
 from step_audio_mini.text.lexicon import Lexicon, is_han, read_entries
-from step_audio_mini.text.segment import segment
 from step_audio_mini.train.export import add_part
 from step_audio_mini.train.language import (
+    Corpus,
     Limits,
     Texts,
     chinese_costs,
     chinese_pronunciations,
     choose_words,
-    clean,
-    language_of,
+    gather,
     reserved_transcripts,
+    spoken,
     word_ngram,
 )
+from step_audio_mini.train.leaks import Reserved, without_leaks
 from step_audio_mini.train.lexicons import letters_accuracy, train_letters
 from step_audio_mini.types import Language
 
-PRUNE = 6.0
-"""Weighted difference below which an n-gram is dropped: 250,000 bigrams and 200,000 trigrams stay."""
+MOST: Mapping[Language, int] = {"en": 500_000, "zh": 300_000}
+"""N-grams of two and three words that stay in a language's model: what memory, disk and the start of a call bear."""
+READING = {
+    "cv": 3.0,
+    "cv16": 3.0,
+    "tatoeba": 3.0,
+    "wikipedia": 1.5,
+    "wikinews": 0.5,
+    "books": 0.5,
+    "thchs_train": 1.0,
+    "aishell_dev": 1.0,
+}
+"""Weight of a sentence of each source: what is made to be read aloud more than pages."""
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 """Each language has a graph of its own: passing from one to the other costs what `Weighing.cross` says."""
 
 SOURCES = {
-    "Common Voice sentences": "CC0-1.0",
+    "Common Voice sentences, Common Voice 16 dev and train": "CC0-1.0",
+    "classic books until 1928 (mlschmitt/classic-books-markdown)": "public domain",
+    "Wikipedia (English articles, CMRC 2018, DRCD)": "CC BY-SA 3.0, CC BY-SA 4.0",
+    "Wikinews": "CC BY 2.5",
+    "Tatoeba": "CC BY 2.0 FR",
+    "THCHS-30 train, AISHELL-1 dev transcripts": "Apache-2.0",
     "home-assistant/intents": "CC BY 4.0",
     "Microsoft botframework-solutions and personality chat": "MIT",
     "SNIPS": "CC0-1.0",
@@ -84,43 +102,57 @@ def export_search(texts: Path, speech: Sequence[Path], weights: Path) -> dict[st
 
 def word_part(texts: Path, speech: Sequence[Path], lexicon: Lexicon) -> tuple[bytes, dict[str, Any]]:
     """The part `words` (a zip of graph and vocabulary) and its figures."""
-    sentences = list(clean(Texts(texts).sentences(), reserved_transcripts(speech)))
     costs = chinese_costs(texts)
-    words = choose_words(sentences, costs, lexicon, texts, Limits())
-    chinese = chinese_pronunciations(texts)
-    spoken = {word: chinese(word) if is_han(word) else lexicon.units(word) for word in words}
-    words = [word for word in words if spoken[word]]
-    vocabulary = Vocabulary(
-        words,
-        {word: costs.get(word, 12.0) for word in words},
-        ["|".join(" ".join(variant) for variant in spoken[word]) for word in words],
-    )
-    figures: dict[str, Any] = {"sentences": len(sentences), "words": len(words)}
+    rows = without_leaks(spoken(Texts(texts, READING).sentences()), Reserved(reserved_transcripts(speech)))
+    corpora = gather(rows, costs)
+    vocabulary = general_vocabulary(corpora, costs, lexicon, texts)
+    figures: dict[str, Any] = {"words": len(vocabulary)}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         text = zipfile.ZipInfo("vocabulary.tsv")
         text.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(text, vocabulary.to_text())
         for language in LANGUAGES:
-            chosen = [sentence for sentence in sentences if language_of(sentence[0]) == language]
-            graph, figures[language] = _language_graph(chosen, vocabulary, language)
+            graph, figures[language] = _language_graph(corpora[language], vocabulary, language)
             archive.writestr(zipfile.ZipInfo(f"{language}.npz"), to_bytes(graph))
     return out.getvalue(), figures
 
 
-def _language_graph(
-    sentences: Sequence[tuple[str, float]], vocabulary: Vocabulary, language: Language
-) -> tuple[Arcs, dict[str, Any]]:
+def general_vocabulary(
+    corpora: Mapping[Language, Corpus], costs: Mapping[str, float], lexicon: Lexicon, texts: Path
+) -> Vocabulary:
+    """The words that can be found, with how they are spoken."""
+    weights: Counter[str] = Counter()
+    for corpus in corpora.values():
+        weights.update(corpus.weighed())
+    chinese = chinese_pronunciations(texts)
+    chosen = choose_words(weights, costs, lexicon, texts, Limits())
+    ways = {word: chinese(word) if is_han(word) else lexicon.units(word) for word in chosen}
+    said = [word for word in chosen if ways[word]]
+    return Vocabulary(
+        said,
+        {word: costs.get(word, 12.0) for word in said},
+        ["|".join(" ".join(variant) for variant in ways[word]) for word in said],
+    )
+
+
+def _language_graph(corpus: Corpus, vocabulary: Vocabulary, language: Language) -> tuple[Arcs, dict[str, Any]]:
     """Word graph of one language: its own words, and foreign ones that its sentences hold; tokens of the vocabulary."""
-    seen = {word for text, _ in sentences for word in segment(text, vocabulary.costs)}
+    seen = set(corpus.words)
     own = [word for word in vocabulary.words if word in seen or is_han(word) == (language == "zh")]
-    model = word_ngram(sentences, own, vocabulary.costs, prune=PRUNE)
+    model = word_ngram(corpus, own, vocabulary.costs, most=MOST[language])
     tokens = np.array([0, 0, *map(vocabulary.token, own)], np.int32)
-    spoken = (
+    ways = (
         (place + FIRST_WORD, variant)
         for place, word in enumerate(own)
         for variant in vocabulary.pronunciations(vocabulary.token(word))
     )
-    graph = compile_words(spoken, model)
-    figures = {"ngrams": [len(level) for level in model.tokens], "states": graph.states, "arcs": len(graph.unit)}
+    graph = compile_words(ways, model)
+    figures = {
+        "sentences": len(corpus.lengths),
+        "tokens": len(corpus.tokens),
+        "ngrams": [len(level) for level in model.tokens],
+        "states": graph.states,
+        "arcs": len(graph.unit),
+    }
     return replace(graph, word=tokens[graph.word]), figures

@@ -8,63 +8,78 @@ from __future__ import annotations
 import gzip
 import json
 import math
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from step_audio_mini.text.lexicon import Lexicon, Pronunciation, is_han, words
-from step_audio_mini.text.ngram import Ngram, estimate
+from step_audio_mini.text.ngram import Ngram
 from step_audio_mini.text.phones import pinyin_units
-from step_audio_mini.text.segment import segment
+from step_audio_mini.text.segment import segment_tokens
+from step_audio_mini.train.large_ngram import Sentences, estimate_trigrams
+from step_audio_mini.train.leaks import mostly_han
 from step_audio_mini.types import Language
 
 FIRST_WORD = 2
 """Token of the first word; 0 and 1 are the n-gram's own."""
 
 
+REQUESTS = "requests"
+"""Source of all that people say to an assistant."""
+
+
 @dataclass(frozen=True)
 class Texts:
-    """Where sentences come from, and how heavy each counts: requests to an assistant more than encyclopedia lines."""
+    """Where sentences come from, and how heavy each counts: what people say and read aloud more than pages."""
 
     folder: Path
-    """The text packs."""
+    """The text packs. Those of `READING` may be missing: the model is then made from the others."""
+    reading: Mapping[str, float]
+    """Weight of a sentence of each source of sentences to read; one that is not named counts as 0 and is left out."""
 
-    def sentences(self) -> Iterator[tuple[str, float]]:
-        """(sentence, weight) from every source that may ship: CC0, CC BY, MIT, Apache-2.0."""
-        yield from self._lines("lm_text/en.train.tsv.gz", 1.0)
-        yield from self._lines("lm_text/zh_hans.train.tsv.gz", 1.0)
-        simple = self._simplified()
-        for text, _ in self._lines("lm_text/zh_hant_tw.train.tsv.gz", 1.0):
-            yield text.translate(simple), 2.0
+    def sentences(self) -> Iterator[tuple[str, str, float]]:
+        """(source, sentence, weight) from every source."""
+        yield from self._to_read()
         for row in self._rows("ha_intents/generated.train.jsonl.gz"):
             if row["lang"] in ("en", "zh-cn"):
-                yield row["text"], 1.0
+                yield REQUESTS, row["text"], 1.0
         for row in self._rows("msbot/intents.train.jsonl.gz"):
-            yield row["text"], 2.0
+            yield REQUESTS, row["text"], 2.0
         for row in self._rows("msbot/chitchat.train.jsonl.gz"):
-            yield row["q"], 1.0
+            yield REQUESTS, row["q"], 1.0
         for name in ("snips", "hwu64", "clinc150"):
             for row in self._rows(f"nlu_en/{name}.train.jsonl.gz"):
-                yield row["text"], 1.0
+                yield REQUESTS, row["text"], 1.0
         for row in self._rows("smalltalk/pairs.train.jsonl.gz"):
-            yield row["turns"][0], 2.0
-        yield from self._turns()
-
-    def _turns(self) -> Iterator[tuple[str, float]]:
+            yield REQUESTS, row["turns"][0], 2.0
         for name in ("taskmaster4/coffee", "crosswoz/dialogues", "kdconv/dialogues"):
             for row in self._rows(f"{name}.train.jsonl.gz"):
                 for turn in row["turns"]:
                     if turn.get("r", "u") == "u":
-                        yield turn["t"], 1.0
+                        yield REQUESTS, turn["t"], 1.0
 
-    def _lines(self, name: str, weight: float) -> Iterator[tuple[str, float]]:
+    def _to_read(self) -> Iterator[tuple[str, str, float]]:
+        simple = self._simplified()
+        for pack in ("lm_text", "sentences", "wikipedia", "books"):
+            for name in ("en", "zh_hans", "zh_hant_tw", "zh_mixed"):
+                if not (self.folder / pack / f"{name}.train.tsv.gz").exists():
+                    continue
+                for source, text in self._lines(f"{pack}/{name}.train.tsv.gz"):
+                    weight = self.reading.get("books" if pack == "books" else source.partition(":")[0], 0.0)
+                    if weight:
+                        yield source, text.translate(simple) if name.startswith("zh_") else text, weight
+
+    def _lines(self, name: str) -> Iterator[tuple[str, str]]:
         with gzip.open(self.folder / name, "rt", encoding="utf-8") as lines:
             for line in lines:
                 source, _, text = line.rstrip("\n").partition("\t")
-                if not source.startswith("ud"):  # Universal Dependencies: share-alike, left out
-                    yield text, weight
+                yield source, text
 
     def _rows(self, name: str) -> Iterator[dict[str, Any]]:
         with gzip.open(self.folder / name, "rt", encoding="utf-8") as lines:
@@ -87,22 +102,21 @@ def read_pairs(path: Path) -> Iterator[tuple[str, str]]:
                 yield columns[0], columns[1]
 
 
-def fingerprint(text: str) -> str:
-    """What two writings of one sentence share: its spoken tokens."""
-    return " ".join(words(text))
+_PRINTED = str.maketrans({"“": " ", "”": " ", "‘": "'", "’": "'", "—": " ", "–": " ", "…": " "})
+"""Signs of print that nobody says; without them most English sentences are plain ASCII, which is faster to cut."""
 
 
-def clean(
-    sentences: Iterable[tuple[str, float]], reserved: Iterable[str], *, most_words: int = 40
-) -> Iterator[tuple[str, float]]:
-    """Drop sentences equal to a reserved transcript, sentences with digits (nobody says them so), and overlong ones."""
-    barred = {fingerprint(text) for text in reserved}
-    for text, weight in sentences:
-        tokens = words(text)
-        if not tokens or len(tokens) > most_words or any(token[0].isdigit() for token in tokens):
-            continue
-        if " ".join(tokens) not in barred:
-            yield text, weight
+def spoken(
+    rows: Iterable[tuple[str, str, float]], *, most_words: int = 40
+) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    """(source, spoken tokens, weight) of rows of (source, sentence, weight).
+
+    Sentences with digits are dropped (nobody says them so), and overlong ones.
+    """
+    for source, text, weight in rows:
+        tokens = words(text.translate(_PRINTED))
+        if 0 < len(tokens) <= most_words and all(map(str.isalpha, (token[0] for token in tokens))):
+            yield source, tokens, weight
 
 
 def reserved_transcripts(folders: Iterable[Path]) -> Iterator[str]:
@@ -122,9 +136,9 @@ def reserved_transcripts(folders: Iterable[Path]) -> Iterator[str]:
 class Limits:
     """Size of the general vocabulary."""
 
-    english: int = 14_000
-    chinese: int = 11_000
-    characters: int = 4_000
+    english: int = 40_000
+    chinese: int = 16_000
+    characters: int = 5_000
     rarest: float = 2.0
     """A word of the texts must weigh at least this much; the commonest words of speech come in regardless."""
     common: int = 6_000
@@ -137,31 +151,86 @@ def chinese_costs(folder: Path) -> dict[str, float]:
     return {word: -math.log(count / total) for word, count in counts.items() if len(word) <= 4}
 
 
+@dataclass(frozen=True)
+class Corpus:
+    """Sentences of one language, each word a number."""
+
+    words: Sequence[str]
+    tokens: NDArray[np.int32]
+    """(N,) places in `words`, sentences back to back."""
+    lengths: NDArray[np.int32]
+    """(S,)"""
+    weights: NDArray[np.float32]
+    """(S,)"""
+
+    def weighed(self) -> dict[str, float]:
+        """Weight of every word."""
+        sums = np.bincount(self.tokens, np.repeat(self.weights, self.lengths), len(self.words))
+        return dict(zip(self.words, sums.tolist(), strict=True))
+
+    def sentences(self, vocabulary: Sequence[str], costs: Mapping[str, float]) -> list[Sentences]:
+        """Rows of tokens of the vocabulary, by weight; a Chinese word outside it is cut into words inside it."""
+        place = {word: number + FIRST_WORD for number, word in enumerate(vocabulary)}
+        known = {word: costs.get(word, 12.0) for word in vocabulary}
+        unknown = len(vocabulary) + FIRST_WORD
+        cuts = [segment_tokens(tuple(w), known) if is_han(w) and w not in place else (w,) for w in self.words]
+        flat = np.array([place.get(part, unknown) for cut in cuts for part in cut], np.int32)
+        sizes = np.array([len(cut) for cut in cuts], np.int64)
+        first = np.cumsum(sizes) - sizes
+        spread = sizes[self.tokens]
+        inner = np.arange(spread.sum()) - np.repeat(np.cumsum(spread) - spread, spread)
+        tokens = flat[np.repeat(first[self.tokens], spread) + inner]
+        lengths = np.bincount(np.repeat(np.arange(len(self.lengths)), self.lengths), spread, len(self.lengths))
+        out = []
+        for weight in np.unique(self.weights):
+            chosen = self.weights == weight
+            rows = np.repeat(chosen, lengths.astype(np.int64))
+            out.append(Sentences(tokens[rows], lengths[chosen].astype(np.int32), float(weight)))
+        return out
+
+
+def gather(rows: Iterable[tuple[tuple[str, ...], float]], costs: Mapping[str, float]) -> dict[Language, Corpus]:
+    """Corpus of each language from (spoken tokens, weight): a sentence goes where most of its tokens belong."""
+    numbers: dict[Language, dict[str, int]] = {"en": {}, "zh": {}}
+    tokens: dict[Language, array[int]] = {"en": array("i"), "zh": array("i")}
+    lengths: dict[Language, array[int]] = {"en": array("i"), "zh": array("i")}
+    weights: dict[Language, array[float]] = {"en": array("f"), "zh": array("f")}
+    for row, weight in rows:
+        language = language_of(row)
+        cut = segment_tokens(row, costs) if language == "zh" else row
+        number = numbers[language]
+        tokens[language].extend([number.setdefault(word, len(number)) for word in cut])
+        lengths[language].append(len(cut))
+        weights[language].append(weight)
+    return {
+        language: Corpus(
+            list(numbers[language]),
+            np.array(tokens[language], np.int32),
+            np.array(lengths[language], np.int32),
+            np.array(weights[language], np.float32),
+        )
+        for language in numbers
+    }
+
+
 def choose_words(
-    sentences: Sequence[tuple[str, float]], costs: Mapping[str, float], english: Lexicon, folder: Path, limits: Limits
+    weights: Mapping[str, float], costs: Mapping[str, float], english: Lexicon, folder: Path, limits: Limits
 ) -> list[str]:
     """The general vocabulary, sorted: words of the texts by weight, and the commonest words of speech."""
-    weights: Counter[str] = Counter()
-    for text, weight in sentences:
-        for word in segment(text, costs):
-            weights[word] += weight  # type: ignore[assignment]  # Counter adds floats well
+    common = sorted(weights, key=lambda word: (-weights[word], word))
     heard = [w for w, _ in read_pairs(folder / "lex_en/freq_50k.tsv.gz") if w in english and w[0].isalpha()]
     latin = set(heard[: limits.common])
-    for word, weight in weights.most_common():
-        if (
-            len(latin) < limits.english
-            and weight >= limits.rarest
-            and not is_han(word)
-            and english.pronunciations(word)
-        ):
+    for word in common:
+        wanted = len(latin) < limits.english and weights[word] >= limits.rarest and not is_han(word)
+        if wanted and english.pronunciations(word):
             latin.add(word)
     spoken = [w for w, _ in read_pairs(folder / "lex_zh/freq_subtitles_zh_cn_50k.tsv.gz") if len(w) > 1 and w in costs]
     han = set(spoken[: limits.common])
-    for word, weight in weights.most_common():
-        if len(han) < limits.chinese and weight >= limits.rarest and len(word) > 1 and word in costs:
+    for word in common:
+        if len(han) < limits.chinese and weights[word] >= limits.rarest and len(word) > 1 and word in costs:
             han.add(word)
     single = {w for w in costs if len(w) == 1} | {w for w in weights if len(w) == 1 and is_han(w)}
-    characters = sorted(single, key=lambda w: (-weights[w], costs.get(w, 99.0), w))[: limits.characters]
+    characters = sorted(single, key=lambda w: (-weights.get(w, 0.0), costs.get(w, 99.0), w))[: limits.characters]
     return sorted(latin | han | set(characters))
 
 
@@ -195,29 +264,11 @@ def chinese_pronunciations(folder: Path, share: float = 0.08) -> Callable[[str],
     return pronounce
 
 
-def language_of(text: str) -> Language:
+def language_of(tokens: Sequence[str]) -> Language:
     """Language of most spoken tokens of a sentence."""
-    tokens = words(text)
-    return "zh" if 2 * sum(map(is_han, tokens)) >= len(tokens) else "en"
+    return "zh" if mostly_han(tuple(tokens)) else "en"
 
 
-def word_ngram(
-    sentences: Iterable[tuple[str, float]], vocabulary: Sequence[str], costs: Mapping[str, float], *, prune: float
-) -> Ngram:
-    """Trigram over the vocabulary; a sentence is cut at unknown words into pieces that count on their own."""
-    token = {word: place + FIRST_WORD for place, word in enumerate(vocabulary)}
-    known = {word: costs.get(word, 12.0) for word in vocabulary}
-
-    def pieces() -> Iterator[tuple[list[int], float]]:
-        for text, weight in sentences:
-            run: list[int] = []
-            for word in segment(text, known):
-                if word in token:
-                    run.append(token[word])
-                elif run:
-                    yield run, weight
-                    run = []
-            if run:
-                yield run, weight
-
-    return estimate(pieces(), 3, len(vocabulary) + FIRST_WORD, prune=prune)
+def word_ngram(corpus: Corpus, vocabulary: Sequence[str], costs: Mapping[str, float], *, most: int) -> Ngram:
+    """Trigram over the vocabulary of the `most` telling n-grams; what holds a word outside it is not counted."""
+    return estimate_trigrams(corpus.sentences(vocabulary, costs), len(vocabulary) + FIRST_WORD, most=most)

@@ -110,6 +110,7 @@ class TextMaker:
     name: str
     what: str
     repositories: tuple[str, ...]
+    """`owner/name`, or `owner/name@commit` where the newest commit no longer holds the files."""
     licence: str
     fill: Callable[[TextFiles, Open], None]
 
@@ -119,12 +120,12 @@ def make_text(maker: TextMaker, mirror: Path, out: Path, forbidden: frozenset[st
     target, beside = out / maker.name, out / f".{maker.name}.{os.getpid()}"
     try:
         with ExitStack() as stack:
-            clones = {name: stack.enter_context(Repository(mirror, name)) for name in maker.repositories}
+            clones = {name: stack.enter_context(Repository(mirror, *name.split("@"))) for name in maker.repositories}
             shutil.rmtree(beside, ignore_errors=True)
             beside.mkdir(parents=True)
             made = TextFiles(beside, forbidden)
             maker.fill(made, clones.__getitem__)
-            sources = [f"{name}@{clone.commit}" for name, clone in clones.items()]
+            sources = [f"{clone.name}@{clone.commit}" for clone in clones.values()]
             facts = {"licence": maker.licence, "sources": sources, "lines": made.rows}
             (beside / "sources.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
         shutil.rmtree(target, ignore_errors=True)
