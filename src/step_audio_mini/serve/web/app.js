@@ -34,7 +34,7 @@ conversation.addEventListener("changed", ({ detail: { turn } }) => {
   view.show(turn);
   // Spoken answers need no second voice over them; silent ones are read by the screen reader once they are whole.
   const silent = !settings.get("aloud") || !call.player;
-  if (silent && turn.kind === "it" && turn.status === "completed") announce(`${text("assistant")}: ${turn.text}`);
+  if (silent && turn.kind === "it" && turn.status === "completed") byId("said").textContent = turn.text;
   clearTimeout(saving);
   if (settings.get("keep")) saving = setTimeout(() => keep(began, conversation.plain()), 1000);
 });
@@ -51,7 +51,7 @@ call.addEventListener("state", ({ detail: { state, values } }) => {
   byId("state").dataset.state = state;
   byId("state-text").textContent = text(`state_${state}`, values);
   // Not while somebody speaks: the screen reader would talk over both.
-  if (!["hearing", "thinking", "answering", "answering_press"].includes(state)) announce(text(`state_${state}`, values));
+  if (!["hearing", "thinking"].includes(state) && !state.startsWith("answering")) announce(text(`state_${state}`, values));
   byId("stop").disabled = !state.startsWith("answering") && !conversation.active;
   byId("hang-up").disabled = !call.isOn;
   timeline.run(call.isOn);

@@ -65,7 +65,10 @@ export class Call extends EventTarget {
     if (!this.#ready) return "connecting";
     if (this.held || this.#speaking) return "hearing";
     const press = this.#settings.get("mode") === "press";
-    if (this.player?.busy) return press || !this.listens || this.muted ? "answering_press" : "answering";
+    if (this.player?.busy) {
+      if (!this.listens || this.muted) return "answering_only";
+      return press ? "answering_press" : "answering";
+    }
     if (this.#awaiting) return "thinking";
     if (!this.listens) return "writing";
     if (press) return "hold";

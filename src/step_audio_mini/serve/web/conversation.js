@@ -149,8 +149,9 @@ export class Conversation extends EventTarget {
     if (!turn) return;
     const problem = response.status_details?.error;
     if (response.status === "failed") this.#emit("failed", { message: problem?.message ?? problem?.code ?? "" });
-    const server = response.step_audio?.timings_ms ?? response.step_audio?.timings ?? {};
-    this.#change(turn, { status: response.status, server: numbers(server) });
+    const extra = response.step_audio ?? {};
+    if (!turn.tools.length) turn.tools = (extra.tool_calls ?? []).map(ownTool);
+    this.#change(turn, { status: response.status, server: numbers(extra.timings_ms ?? {}) });
     const empty = !turn.text && !turn.tools.length;
     if (empty) this.#remove(turn);
   }
@@ -296,6 +297,11 @@ export function breakdown({ times }) {
   if (sounded !== undefined) spans.play = sounded - first;
   const whole = Object.fromEntries(Object.entries(spans).map(([name, ms]) => [name, Math.max(0, Math.round(ms))]));
   return { ...whole, total: Object.values(whole).reduce((sum, ms) => sum + ms, 0) };
+}
+
+/** A function that the server ran by itself; the protocol has items for the client's functions only. */
+function ownTool({ name, arguments: given, result }, place) {
+  return { call_id: `own_${place}`, name, arguments: JSON.stringify(given), output: JSON.stringify(result), status: "completed" };
 }
 
 /** Mean likelihood of the transcript's tokens, where the server gives them. */

@@ -117,7 +117,10 @@ function toolCard(list) {
 }
 
 function stateOf({ output, status }, response) {
-  if (output !== undefined) return parsed(output)?.error === undefined ? "done" : "failed";
+  if (output !== undefined) {
+    const { error, outcome = "done" } = parsed(output) ?? {};
+    return error === undefined && outcome === "done" ? "done" : "failed";
+  }
   if (status === "incomplete") return "failed";
   return response === "in_progress" ? "running" : "done";
 }
