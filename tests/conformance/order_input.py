@@ -21,6 +21,7 @@ class Input:
         self.facts = facts
         self.conversation = conversation
         self.talking: str | None = None
+        self.perhaps: str | None = None  # a turn that other settings may have ended, or not
         self.stopped: str | None = None  # a turn that ended and is not committed yet
         self.asked: list[tuple[str, object]] = []  # (what will say it, event_id): the client is ending the turn itself
         self.start_ms = 0
@@ -62,6 +63,7 @@ class Input:
         elif kind == "input_audio_buffer.committed":
             yield from self._committed(event["item_id"])
         elif kind == "input_audio_buffer.cleared" or (kind == "session.updated" and self.interfered):
+            self.perhaps = self.talking if kind == "session.updated" else None
             self.talking = self.stopped = None
         elif kind.startswith("conversation.item.input_audio_transcription."):
             yield from self._transcript(event, kind.rsplit(".", 1)[1])
@@ -82,7 +84,7 @@ class Input:
         self.talking, self.stopped, self.start_ms = event["item_id"], None, max(start, self.start_ms)
 
     def _stopped(self, event: Event) -> Iterator[str]:
-        if event["item_id"] != self.talking:
+        if event["item_id"] not in (self.talking, self.perhaps):
             yield f"speech_stopped({event['item_id']}) while {self.talking} is talking"
         yield from self._span(self.start_ms, event["audio_end_ms"])
         self.conversation.heard(event["item_id"], self.start_ms, event["audio_end_ms"])

@@ -16,6 +16,7 @@ from step_audio_mini.errors import UserError
 
 if TYPE_CHECKING:
     from step_audio_mini.rooms import TrainedRooms
+    from step_audio_mini.serve.keys import Keys
     from step_audio_mini.serve.service import Options
     from step_audio_mini.think.functions import FunctionTool
 
@@ -56,15 +57,17 @@ def serve(
     from step_audio_mini.rooms import TrainedRooms
     from step_audio_mini.runtime.manifest import Weights
     from step_audio_mini.serve.app import make_app
+    from step_audio_mini.serve.keys import Keys
     from step_audio_mini.serve.sockets import server_of
     from step_audio_mini.serve.tools import ToolRunner
     from step_audio_mini.serve.worker import Worker
     from step_audio_mini.think.store import default_path
 
     _log()
+    keys = Keys.read(api_key_file) if api_key_file else Keys({})
     listening = _bound(host, port)
     rooms = TrainedRooms(Weights.open(weights), voice, _own_tools(), default_path())
-    options = _options(rooms, tuple(pack or USUAL_PACKS), api_key_file, tuple(origin or ()), calls, _own_names(host))
+    options = _options(rooms, tuple(pack or USUAL_PACKS), keys, tuple(origin or ()), calls, _own_names(host))
     app = make_app(Worker(cast(Any, rooms)), lambda call: ToolRunner(call.mind.toolbox), options)
     place = listening.getsockname()
     address = f"[{place[0]}]" if ":" in place[0] else place[0]
@@ -85,13 +88,12 @@ def _own_tools() -> dict[str, FunctionTool]:
 def _options(
     rooms: TrainedRooms,
     usual: tuple[str, ...],
-    keys: Path | None,
+    keys: Keys,
     origins: tuple[str, ...],
     calls: int,
     hosts: tuple[str, ...],
 ) -> Options:
     from step_audio_mini.serve.handover import Endpoint, HandOver
-    from step_audio_mini.serve.keys import Keys
     from step_audio_mini.serve.limits import Limits
     from step_audio_mini.serve.service import Options
     from step_audio_mini.think.pack_file import load_pack
@@ -106,7 +108,7 @@ def _options(
         packs=packs,
         voices=tuple(known["name"] for known in told),
         limits=Limits(sessions=calls),
-        keys=Keys.read(keys) if keys else Keys({}),
+        keys=keys,
         origins=origins,
         hosts=hosts,
         chat=HandOver(endpoint) if endpoint else None,

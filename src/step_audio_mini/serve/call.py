@@ -76,8 +76,8 @@ class Call:
 
     def __init__(self, socket: Socket, session: Callable[[str], Session], house: House) -> None:
         self._socket, self._house = socket, house
-        self._outbox = Outbox(house.limits.unread_bytes)
-        self._wire = Wire(self._outbox.put)
+        self.outbox = Outbox(house.limits.unread_bytes)
+        self._wire = Wire(self.outbox.put)
         self._session = session(self._wire.ids.new("sess"))
         self._began = time.monotonic()
         self._heard_ms = 0
@@ -115,7 +115,7 @@ class Call:
         house, wire = self._house, self._wire
         self._conversation_id = wire.ids.new("conv")
         self._stage = stage = Stage(
-            wire=wire, outbox=self._outbox, session=self._session, conversation=Conversation(), model=model,
+            wire=wire, outbox=self.outbox, session=self._session, conversation=Conversation(), model=model,
             tools=house.tools(model), sound=SoundIn(self._session.input_format), metrics=house.metrics,
             quota=house.quota, spawn=group.create_task, open=lambda: house.open(self._language),
         )  # fmt: skip
@@ -135,7 +135,7 @@ class Call:
     async def _send(self) -> None:
         try:
             while True:
-                await self._socket.send(await self._outbox.take())
+                await self._socket.send(await self.outbox.take())
         except SlowReaderError:
             raise _EndError(Closed(OVERLOADED, "the client does not read what is sent")) from None
         except ConnectionError:
@@ -159,9 +159,7 @@ class Call:
             async with asyncio.timeout(self._house.limits.session_seconds):
                 await self.closing.wait()
         except TimeoutError:
-            error = ProtocolError(
-                "the session has reached its longest duration", "session_expired", kind="session_error"
-            )
+            error = ProtocolError("the session has reached its longest duration", "session_expired")
             self._refuse(error)
             raise await self._farewell(Closed(1001, str(error))) from None
         latest = time.monotonic() + self._house.limits.drain_seconds
@@ -173,7 +171,7 @@ class Call:
         """Let what was sent before leave; nobody waits long for it."""
         try:
             async with asyncio.timeout(1.0):
-                await self._outbox.empty()
+                await self.outbox.empty()
         except TimeoutError:
             pass
         return _EndError(closed)

@@ -33,10 +33,9 @@ class ProtocolError(Exception):
         *,
         param: str | None = None,
         event_id: str | None = None,
-        kind: str = "invalid_request_error",
     ) -> None:
         super().__init__(message)
-        self.code, self.param, self.event_id, self.kind = code, param, event_id, kind
+        self.code, self.param, self.event_id = code, param, event_id
 
 
 def parse(frame: str | bytes) -> BaseModel:
@@ -112,7 +111,11 @@ class Wire:
     def refuse(self, error: ProtocolError) -> None:
         """Answer a client's mistake."""
         told = RealtimeError(
-            type=error.kind, code=error.code, message=str(error), param=error.param, event_id=error.event_id
+            type="invalid_request_error",
+            code=error.code,
+            message=str(error),
+            param=error.param,
+            event_id=error.event_id,
         )
         self.send(RealtimeErrorEvent, error=told)
 

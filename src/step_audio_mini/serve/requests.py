@@ -41,7 +41,7 @@ class Requests:
         wanted = event.response or rt.RealtimeResponseCreateParams()
         self._check(wanted)
         if not self._stage.quota.remaining:
-            raise ProtocolError("too many responses within a minute", "rate_limit_exceeded", kind="rate_limit_error")
+            raise ProtocolError("too many responses within a minute", "rate_limit_exceeded")
         hearing = self._given(wanted, turns, items)
         if wanted.conversation == "none":
             self._answer_apart(wanted, turns, hearing)
