@@ -12,7 +12,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ AHEAD = 0.1
 """Seconds by which a step may be due later than the one it runs with."""
 RECENT = 5.0
 """Seconds over which the load is measured."""
+PATIENCE = 0.12
+"""Seconds before it is due in which any step could begin: more than any is given to end."""
 
 
 class Steps(Protocol):
@@ -80,7 +82,7 @@ class ModelThread:
         self._changed = threading.Condition()
         self._heads: set[_Entry] = set()
         self._stopping = False
-        self._lags: deque[float] = deque(maxlen=512)
+        self._lags: deque[tuple[float, float]] = deque()
         self._worked: deque[tuple[float, float]] = deque()
         self.missed = 0
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)
@@ -99,15 +101,19 @@ class ModelThread:
 
     @property
     def lag_p95(self) -> float:
-        """Seconds after which 95 % of the latest steps had begun, from when they could have."""
-        lags = sorted(self._lags.copy())
+        """Seconds after which 95 % of the latest steps had begun, from when they could have; 0 where there were none.
+
+        A step that is due later, because its call sent ahead of time, is not late when it waits.
+        """
+        since = time.monotonic() - RECENT
+        lags = sorted(lag for ended, lag in self._lags.copy() if ended > since)
         return lags[int(0.95 * (len(lags) - 1))] if lags else 0.0
 
     @property
     def busy(self) -> float:
         """Part of the last seconds in which it worked."""
         since = time.monotonic() - RECENT
-        return min(1.0, sum(work for end, work in self._worked.copy() if end > since) / RECENT)
+        return min(1.0, sum(work for ended, work in self._worked.copy() if ended > since) / RECENT)
 
     def submit(
         self, lane: Lane, task: Task, deadline: float, pace: float = 0.0, kept: bool = False
@@ -149,25 +155,29 @@ class ModelThread:
     def _run(self) -> None:
         try:
             while (chosen := self._next()) is not None:
-                began, due = time.monotonic(), [entry.deadline for entry in chosen]
+                began, waited = time.monotonic(), [(entry.arrived, entry.deadline) for entry in chosen]
                 if chosen[0].future.cancelled() and not chosen[0].kept:
                     self._finish(chosen[0], None, None)
                 elif chosen[0].stream is None:
                     self._resume(chosen[0])
                 else:
                     self._step(chosen)
-                ended = time.monotonic()
-                self._lags.extend(max(0.0, began - entry.arrived) for entry in chosen)
-                self.missed += sum(ended > time_ for time_ in due)
-                self._worked.append((ended, ended - began))
-                while self._worked[0][0] < ended - RECENT:
-                    self._worked.popleft()
+                self._note(began, time.monotonic(), waited)
         finally:  # also where it dies: nobody may wait for ever
             with self._changed:
                 self._stopping = True
                 left = [entry for head in self._heads for entry in head.lane.waiting]
             for entry in left:
                 self._settle(entry, None, CallClosedError("the models have stopped"))
+
+    def _note(self, began: float, ended: float, waited: Sequence[tuple[float, float]]) -> None:
+        """Keep the figures of a step, for entries that came and were due at these times."""
+        self._lags.extend((ended, max(0.0, began - max(came, due - PATIENCE))) for came, due in waited)
+        self._worked.append((ended, ended - began))
+        self.missed += sum(ended > due for _, due in waited)
+        for kept in (self._lags, self._worked):
+            while kept[0][0] < ended - RECENT:
+                kept.popleft()
 
     def _next(self) -> list[_Entry] | None:
         """The most urgent entry, with the steps of others that may go with it; None at the end."""
