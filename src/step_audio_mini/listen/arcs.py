@@ -61,9 +61,10 @@ class Arcs:
         order = np.argsort(source, kind="stable")
         unit, word, cost, target = (column[order] for column in columns)
         first = np.concatenate([[0], np.cumsum(np.bincount(source, minlength=len(final)))])
+        # no copy where the type is right already: of a graph of two million arcs each column weighs 8 MB
         return cls(
-            unit.astype(np.int32), word.astype(np.int32), cost.astype(np.float32), target.astype(np.int32),
-            first.astype(np.int64), final.astype(np.float32),
+            unit.astype(np.int32, copy=False), word.astype(np.int32, copy=False), cost.astype(np.float32, copy=False),
+            target.astype(np.int32, copy=False), first.astype(np.int64), final.astype(np.float32, copy=False),
         )  # fmt: skip
 
 

@@ -76,7 +76,10 @@ def join(graphs: Sequence[Arcs], shares: Sequence[float], weighing: Weighing, ho
                 price = prices[other] if number < len(graphs) else 0.0
                 columns.append(_silent(np.full(len(sources[-1]), price), np.full(len(sources[-1]), entries[other])))
     final = np.concatenate([[weighing.silence * weighing.language], *(graph.final for graph in every)])
-    return Arcs.gathered(np.concatenate(sources), [np.concatenate(c) for c in zip(*columns, strict=True)], final)
+    parts = [list(parts) for parts in zip(*columns, strict=True)]
+    columns.clear()
+    whole = [np.concatenate(parts.pop(0)) for _ in range(len(parts))]  # each column's parts go as it is made
+    return Arcs.gathered(np.concatenate(sources), whole, final)
 
 
 def _silent(cost: NDArray[Any], target: NDArray[Any]) -> tuple[NDArray[Any], ...]:
