@@ -143,7 +143,7 @@ def truncated(call: Call) -> Iterator[str]:
         if isinstance(step.event, e.Truncate):
             length = sent[number].get(step.event.generation, 0)
             cuts = [one for one in step.actions if isinstance(one, a.TruncateReply)]
-            legal = step.event.generation in call.visible and 0 <= step.event.audio_end_ms <= length
+            legal = step.event.generation in call.visible and 0 <= step.event.audio_end_ms <= length + 1
             if bool(cuts) != legal:
                 yield f"{step.event} of {length} ms gave {step.actions}"
             if cuts and cuts[0].audio_end_ms > step.event.audio_end_ms:

@@ -177,10 +177,10 @@ def test_what_comes_of_a_stopped_reply_is_dropped() -> None:
         (200, 200, 500, "", "backchannel"),
         (800, 0, 0, "", "noise"),
         (1000, 1000, 0, "", "stop"),
-        (300, 300, 0, "stop", "stop"),
+        (400, 400, 0, "stop", "stop"),
         (300, 0, 0, "stop", None),
-        (300, 300, 0, "mhm", None),
-        (300, 300, 300, "mhm", "backchannel"),
+        (400, 400, 0, "mhm", None),
+        (400, 400, 300, "mhm", "backchannel"),
         (1200, 1200, 0, "mhm", "stop"),
         (600, 600, 300, "yes yes yes yes", "stop"),
         (600, 600, 300, "yes but", "stop"),
@@ -189,6 +189,12 @@ def test_what_comes_of_a_stopped_reply_is_dropped() -> None:
 def test_judgement(sounding: int, spoken: int, gap: int, said: str, verdict: str | None) -> None:
     burst = Burst(0, max(sounding, spoken), "", sounding, spoken)
     assert judge(burst, burst.last_ms + gap, words(said), answer_awaited=False) == verdict
+
+
+def test_less_evidence_is_asked_of_an_answer_than_of_an_interruption() -> None:
+    burst = Burst(0, 300, "", 300, 300)
+    assert judge(burst, 600, ["yes"], answer_awaited=True) == "stop"
+    assert judge(burst, 600, ["yes"], answer_awaited=False) is None
 
 
 def test_only_words_of_the_burst_count() -> None:

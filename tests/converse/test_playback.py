@@ -83,11 +83,15 @@ def test_truncation_keeps_the_words_that_had_ended(ended: bool, ms: int, heard: 
     assert (engine.generation is None) is ended
 
 
-@pytest.mark.parametrize("ms", [1001, -1])
+@pytest.mark.parametrize("ms", [1002, -1])
 def test_truncation_beyond_the_sound_is_refused(ms: int) -> None:
     engine = spoken(ended=True)
     assert engine.on(Truncate(1, ms, "e"), 1500) == [Refused("item_truncate_invalid_audio_end_ms", "e")]
     assert engine.on(Truncate(9, 0, "e"), 1500) == [Refused("item_truncate_invalid_item_id", "e")]
+
+
+def test_a_millisecond_rounded_up_is_the_end() -> None:
+    assert spoken(ended=True).on(Truncate(1, 1001), 1500) == [TruncateReply(1, 1000, "Well, hello there.", client=True)]
 
 
 def test_later_word_of_the_client_gives_no_sound_back() -> None:

@@ -89,7 +89,8 @@ def test_noise_is_no_turn(sound: Sound) -> None:
 
 
 def test_a_hum_is_no_item_and_gets_no_answer() -> None:
-    call = heard(hum(1000, 400), until_ms=6000)
+    assert heard(hum(1000, 300), until_ms=6000).trace == []
+    call = heard(hum(1000, 1200), until_ms=6000)
     assert kinds(call) == [SpeechStarted, SpeechStopped, DropSound]
     assert call.engine.decisions.wordless == 1
 

@@ -14,6 +14,7 @@ from step_audio_mini.evaluate.pictures import PICTURES, draw
 from step_audio_mini.evaluate.rejection import LEVELS, SCORES
 from step_audio_mini.evaluate.results import Results, Row, row
 from step_audio_mini.evaluate.robust import WAYS
+from step_audio_mini.evaluate.turns import LANGUAGES, PROFILES
 
 pytestmark = pytest.mark.unit
 
@@ -44,7 +45,9 @@ def every_part() -> list[Results]:
         "last voiced sample to all words, p95",
     )
     chunks = [figure(f"{measure}, {name_of(chunk)}") for measure in told for chunk in CHUNKS]
-    parts = {"ears": ears, "robust": robust, "chunks": chunks, "rejection": rejection}
+    ends = ("turns ended before the last word, {}", "last word to end of turn, {}, p50")
+    turns = [figure(end.format(name), data) for name in PROFILES for end in ends for data in LANGUAGES.values()]
+    parts = {"ears": ears, "robust": robust, "chunks": chunks, "turns": turns, "rejection": rejection}
     return [Results(name, "step-audio evaluate", tuple(rows)) for name, rows in parts.items()]
 
 
@@ -66,13 +69,14 @@ def test_pictures_are_small_and_the_same_every_time(tmp_path: Path) -> None:
 
 def test_pictures_show_what_was_measured(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    ears, confusions, robust, snr, chunks, rejection = draw(every_part(), tmp_path)
+    ears, confusions, robust, snr, chunks, turns, rejection = draw(every_part(), tmp_path)
     assert words_in(ears) >= {"libri_mini", "cv_zh", "pocketsphinx, clips of the comparison"}
     assert "kathleen" not in words_in(ears)  # the ears know her
     assert words_in(confusions) >= {"TH heard as S", "ing heard as in"}
     assert words_in(robust) >= {*CONDITIONS, *WAYS}
     assert words_in(snr) >= {*NOISY, CAR}
     assert words_in(chunks) >= {"chunks of 160 ms", "chunks of 640 ms", "word error"}
+    assert words_in(turns) >= set(LANGUAGES.values())
     assert words_in(rejection) >= {*SCORES, "as shipped, cv_en"}
 
 

@@ -368,6 +368,7 @@ MEASURED = {
     "speaker": ("speaker",),
     "runs": ("lexicon",),
     "names": ("ears", "letters", "lexicon", "words"),
+    "turns": ("ears", "letters", "lexicon", "words"),
     **dict.fromkeys(("endurance", "chunks"), ("ears", "letters", "lexicon", "words")),
 }
 """Parts of the weights that a measurement depends on; all of them where none are named."""
@@ -388,3 +389,6 @@ def _facts(part: str, weights: str) -> dict[str, Any]:
 def _option(name: str, value: int, default: int) -> str:
     """An option as typed, where it is not the default."""
     return "" if value == default else f" {name} {value}"
+
+
+from step_audio_mini.cli import evaluate_turns  # noqa: E402, F401 - adds its command

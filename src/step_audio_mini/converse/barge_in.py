@@ -16,8 +16,10 @@ Verdict = Literal["stop", "backchannel", "noise"]
 
 DUCK_MS = 60
 """Sound that makes the assistant fall silent: three pieces, longer than a click; within 80 ms of its onset."""
-SPOKEN_MS = 60
-"""Least that the ears take for speech before words are believed: a pack's sentences pull noise towards its words."""
+SPOKEN_MS, EXPECTED_MS, VOICED_MS = 360, 240, 120
+"""Evidence of speech before words are believed, because a pack's sentences pull noise towards its words; less where
+the user is expected to speak; least before sound without words is taken for a voice. Tuned on recordings: false stops
+in noise against stops by speech."""
 ENDED_MS = 200
 """A burst with words is over after this much silence."""
 CAUGHT_UP_MS = 440
@@ -55,7 +57,7 @@ def new_words(text: str, before: str) -> list[str]:
 
 def judge(burst: Burst, audio_ms: int, said: list[str], answer_awaited: bool) -> Verdict | None:
     """The verdict by now, None where it is too early; `said` are the words heard in the burst."""
-    gap, spoken = audio_ms - burst.last_ms, burst.spoken_ms >= SPOKEN_MS
+    gap, spoken = audio_ms - burst.last_ms, burst.spoken_ms >= (EXPECTED_MS if answer_awaited else SPOKEN_MS)
     if said and spoken:
         brief = burst.sounding_ms <= ACKNOWLEDGED_MS and len(said) <= ACKNOWLEDGING_WORDS
         if not brief or not ACKNOWLEDGING.issuperset(said):
@@ -64,6 +66,6 @@ def judge(burst: Burst, audio_ms: int, said: list[str], answer_awaited: bool) ->
     if min(burst.spoken_ms, burst.sounding_ms) >= WORDLESS_MS:
         return "stop"
     if gap >= CAUGHT_UP_MS:
-        return "backchannel" if spoken else "noise"
-    unlike = burst.sounding_ms >= UNLIKE_SPEECH_MS and not spoken
+        return "backchannel" if burst.spoken_ms >= VOICED_MS else "noise"
+    unlike = burst.sounding_ms >= UNLIKE_SPEECH_MS and burst.spoken_ms < VOICED_MS
     return "noise" if unlike or audio_ms - burst.start_ms >= UNDECIDED_MS else None

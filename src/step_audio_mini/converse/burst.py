@@ -12,6 +12,13 @@ LATE_MS = 600
 """Words may come this long after their sound where its level told nothing."""
 GONE_MS = 700
 """A burst is forgotten this long after its last sound."""
+DOUBTED, CLEAR = 0.7, 0.9
+"""Probabilities of speech that count for nothing and in full: noise is rarely above 0.8, speech rarely long below.
+
+The first moves up with the threshold that a client sets above 0.5.
+"""
+CHUNK_MS = 400
+"""The ears have news at least this often while they hear."""
 
 
 @dataclass(slots=True)
@@ -26,9 +33,17 @@ class Burst:
     sounding_ms: int = 0
     """Pieces with sound in them."""
     spoken_ms: int = 0
-    """Pieces that the ears took for speech."""
+    """Evidence of the ears that it is speech, the most there was: what surely is counts in full, what is not, back."""
+    _evidence: float = 0.0
     settled: bool = False
     """Found to be no reason to stop the assistant; words may still prove otherwise."""
+
+    def weigh(self, speech: float, ms: int, threshold: float) -> None:
+        """The ears have news of so much sound."""
+        doubted = DOUBTED + (CLEAR - DOUBTED) * min(0.5, max(0.0, threshold - 0.5))
+        weight = (speech - doubted) / (CLEAR - doubted) if 0.0 <= speech <= 1.0 else 0.0
+        self._evidence = max(0.0, self._evidence + max(-1.0, min(1.0, weight)) * ms)
+        self.spoken_ms = max(self.spoken_ms, round(self._evidence))
 
 
 class Bursts:
@@ -37,6 +52,8 @@ class Bursts:
     def __init__(self) -> None:
         self.now: Burst | None = None
         self._text = ""
+        self._news: tuple[object, ...] = ()
+        self._news_ms = 0
 
     def update(self, since_ms: int, heard: Heard, threshold: float) -> bool:
         """A piece from `since_ms` to `heard.audio_ms`; whether there was sound in it."""
@@ -49,16 +66,24 @@ class Bursts:
         elif self.now is None and grown:
             self.now = Burst(max(0, heard.audio_ms - LATE_MS), heard.audio_ms, self._text)
         self._text = heard.text
+        told_ms = self._told_ms(heard)
         if self.now is not None:
-            self._grow(self.now, heard, sounding, heard.audio_ms - since_ms, threshold)
+            self.now.weigh(heard.speech, told_ms, threshold)
+            self._grow(self.now, heard, sounding, heard.audio_ms - since_ms)
         return sounding
 
-    def _grow(self, burst: Burst, heard: Heard, sounding: bool, length: int, threshold: float) -> None:
+    def _told_ms(self, heard: Heard) -> int:
+        """How much sound the ears have news of: they go by chunks."""
+        news, since = (heard.speech, heard.end, heard.silence_ms, heard.text), heard.audio_ms - self._news_ms
+        if news == self._news and since < CHUNK_MS:
+            return 0
+        self._news, self._news_ms = news, heard.audio_ms
+        return min(since, CHUNK_MS)
+
+    def _grow(self, burst: Burst, heard: Heard, sounding: bool, length: int) -> None:
         if sounding:
             burst.last_ms = heard.audio_ms
             burst.sounding_ms += length
-        if heard.speech >= threshold:
-            burst.spoken_ms += length
         if heard.audio_ms - burst.last_ms >= GONE_MS:
             self.now = None
 

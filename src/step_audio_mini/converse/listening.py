@@ -15,8 +15,8 @@ Finding = Literal["began", "doubtful", "interrupts", "backchannel", "noise", "pa
 assistant, of what kind is not known yet; `backchannel` and `noise`: it was but that. `pausing`: he may have finished;
 `over`: he has. `nothing`: the ears have listened to nothing for long."""
 
-ONSET_MS = 200
-"""Sound that the ears take for speech for so long is a turn, even before its first word is understood."""
+ONSET_MS = 600
+"""With so much evidence of speech there is a turn, even before its first word is understood."""
 FORGET_MS, NOISE_FORGET_MS = 10_000, 20_000
 """The ears begin afresh after this much silence, or noise, that is no turn: their memory is bounded."""
 LONGEST_BURST_MS = 1500
@@ -67,8 +67,8 @@ class Listening:
     def _weigh(self, burst: Burst, heard: Heard, over: bool, answer_awaited: bool) -> Finding | None:
         said = barge_in.new_words(heard.text, burst.text_before)
         if not over:
-            long = min(burst.spoken_ms, burst.sounding_ms) >= ONSET_MS
-            return "began" if long or (said and burst.spoken_ms >= barge_in.SPOKEN_MS) else None
+            least = barge_in.EXPECTED_MS if said else ONSET_MS
+            return "began" if burst.spoken_ms >= least else None
         verdict = barge_in.judge(burst, self.audio_ms, said, answer_awaited)
         if verdict == "stop":
             return "interrupts"

@@ -129,9 +129,10 @@ class Replies:
         reply = self.find(event.generation)
         if reply is None:
             return Refused("item_truncate_invalid_item_id", event.request)
-        if not 0 <= event.audio_end_ms <= reply.playback.sent_ms:
+        # a client that counts its samples may round the last, unfinished millisecond up (openai-agents does)
+        if not 0 <= event.audio_end_ms <= reply.playback.sent_ms + 1:
             return Refused("item_truncate_invalid_audio_end_ms", event.request)
-        ms = reply.cut_at(event.audio_end_ms)
+        ms = reply.cut_at(min(event.audio_end_ms, reply.playback.sent_ms))
         return TruncateReply(event.generation, ms, reply.script.until(ms), client=True)
 
     # tools

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from step_audio_mini.converse.events import Heard
@@ -18,7 +19,18 @@ PAUSE_MS = 120
 EARLY = 0.4
 """... where the turn is over with at least this part of the probability that ends it."""
 
+AGE_MS = 250
+"""Silence that raises the odds of an end by a factor e, as the ears themselves have it (`listen.turn_end.SCALE`)."""
+
 State = Literal["speaking", "pausing", "over"]
+
+
+def aged(end: float, ms: int) -> float:
+    """What the probability of an end has become after more silence."""
+    if not 0.0 < end < 1.0:
+        return end
+    odds = end / (1.0 - end) * math.exp(ms / AGE_MS)
+    return odds / (1.0 + odds)
 
 
 class UserTurn:
@@ -30,7 +42,7 @@ class UserTurn:
         self.text = ""
         self._onset_ms = onset_ms
         self._last_sound = self._told_at = now_ms
-        self._told: int | None = None
+        self._news: tuple[object, ...] = ()
         self.silence_ms = 0
 
     def update(self, heard: Heard, sounding: bool, rules: TurnRules) -> State:
@@ -38,9 +50,12 @@ class UserTurn:
         self.text = heard.text
         if sounding:
             self._last_sound = heard.audio_ms
-        if heard.silence_ms != self._told:
-            self._told, self._told_at = heard.silence_ms, heard.audio_ms
-        ears = heard.silence_ms + heard.audio_ms - self._told_at  # they go by chunks: between two, time passes too
+        news = (heard.silence_ms, heard.end, heard.speech, heard.text)
+        if news != self._news:
+            self._news, self._told_at = news, heard.audio_ms
+        since = heard.audio_ms - self._told_at  # the ears go by chunks: between two, time passes too
+        end = aged(heard.end, since) if self._last_sound <= self._told_at else heard.end
+        ears = heard.silence_ms + since
         ears = min(ears, heard.audio_ms - self._onset_ms)
         quiet = min(ears, heard.audio_ms - self._last_sound)
         self.silence_ms = max(quiet, ears - NOISY_MS, 0)
@@ -48,8 +63,8 @@ class UserTurn:
             return "over"
         if not self.text:
             return "over" if quiet >= WORDLESS_MS or ears >= NOISY_WORDLESS_MS else "speaking"
-        likely = self.silence_ms >= rules.least_silence_ms and heard.end >= rules.end
+        likely = self.silence_ms >= rules.least_silence_ms and end >= rules.end
         if likely or self.silence_ms >= rules.most_silence_ms:
             return "over"
-        early = self.silence_ms >= min(PAUSE_MS, rules.least_silence_ms) and heard.end >= EARLY * rules.end
+        early = self.silence_ms >= min(PAUSE_MS, rules.least_silence_ms) and end >= EARLY * rules.end
         return "pausing" if early else "speaking"

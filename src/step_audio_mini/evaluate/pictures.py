@@ -19,6 +19,7 @@ from step_audio_mini.evaluate.rejection import LEVELS, SCORES
 from step_audio_mini.evaluate.results import Results, Row
 from step_audio_mini.evaluate.robust import WAYS
 from step_audio_mini.evaluate.trained import MARK
+from step_audio_mini.evaluate.turns import ALL, LANGUAGES, PROFILES
 
 OURS = "step-audio-mini"
 GREEDY_SYLLABLES = "toneless-syllable error, greedy"
@@ -154,6 +155,28 @@ def draw_chunks(figure: Any, rows: Rows) -> bool:
     return True
 
 
+def draw_turns(figure: Any, rows: Rows) -> bool:
+    """Turns cut off against the wait for their end, by profile and language."""
+    table = {(row.measure, row.data): row for row in rows}
+    axes = figure.add_subplot(xlabel="last word to end of turn, p50, ms", ylabel="turns ended before the last word, %")
+    for data in (*LANGUAGES.values(), ALL):
+        names = [(f"last word to end of turn, {p}, p50", f"turns ended before the last word, {p}") for p in PROFILES]
+        found = [
+            (table[wait, data], table[cut, data]) for wait, cut in names if {(wait, data), (cut, data)} <= set(table)
+        ]
+        if found:
+            waits, cuts = (list(one) for one in zip(*found, strict=True))
+            points = [row.value for row in waits], [row.value for row in cuts]
+            axes.errorbar(*points, xerr=_bars(waits), yerr=_bars(cuts), fmt="o-", capsize=2, label=data)
+    if not axes.has_data():
+        return False
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(left=0)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return True
+
+
 def draw_rejection(figure: Any, rows: Rows) -> bool:
     """Read sentences rejected against orders rejected, by the threshold."""
     table = {row.measure: row for row in rows}
@@ -197,6 +220,7 @@ PICTURES = (
     Picture("robust.svg", "robust", "What noise, rooms, lines and codecs cost, with 95 % intervals", draw_robust),
     Picture("snr.svg", "robust", "The error of the SNR estimate in known noise, with 95 % intervals", draw_snr),
     Picture("chunks.svg", "chunks", "Errors and delay of one network by its chunk length", draw_chunks),
+    Picture("turns.svg", "turns", "Profiles of turn-taking: what waiting less costs, with 95 % intervals", draw_turns),
     Picture("rejection.svg", "rejection", "What rejecting talk that asks for nothing costs", draw_rejection),
 )
 
