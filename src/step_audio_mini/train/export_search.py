@@ -34,7 +34,7 @@ from step_audio_mini.train.leaks import Reserved, without_leaks
 from step_audio_mini.train.lexicons import letters_accuracy, train_letters
 from step_audio_mini.types import Language
 
-MOST: Mapping[Language, int] = {"en": 500_000, "zh": 300_000}
+MOST: Mapping[Language, int] = {"en": 330_000, "zh": 250_000}
 """N-grams of two and three words that stay in a language's model: what memory, disk and the start of a call bear."""
 READING = {
     "cv": 3.0,
