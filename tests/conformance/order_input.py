@@ -63,7 +63,7 @@ class Input:
         elif kind == "input_audio_buffer.committed":
             yield from self._committed(event["item_id"])
         elif kind == "input_audio_buffer.cleared" or (kind == "session.updated" and self.interfered):
-            self.perhaps = self.talking if kind == "session.updated" else None
+            self.perhaps = (self.talking or self.perhaps) if kind == "session.updated" else None
             self.talking = self.stopped = None
         elif kind.startswith("conversation.item.input_audio_transcription."):
             yield from self._transcript(event, kind.rsplit(".", 1)[1])

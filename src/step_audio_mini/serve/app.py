@@ -52,6 +52,8 @@ def make_app(
             service.models = models
             await service.warm()
             yield
+        if service.options.chat is not None:
+            await service.options.chat.close()
 
     async def nothing(web: WebSocket) -> None:
         await web.send_denial_response(_refusal(RefusedError(404, "calls are at /v1/realtime")))

@@ -129,6 +129,8 @@ class Call:
         decisions = self._turns.engine.decisions
         for name in ("turns", "stops", "ducks", "backchannels", "noises", "wordless", "fillers", "timeouts"):
             self._house.metrics.decisions.labels(name).inc(getattr(decisions, name))
+        for name in ("proposed", "accepted", "discarded"):
+            self._house.metrics.decisions.labels(f"speculations_{name}").inc(getattr(decisions.speculation, name))
 
     # its tasks
 

@@ -19,8 +19,9 @@ from step_audio_mini.types import Hearing
 ROOT = "root"
 MOST_ITEMS = 1000
 """Items that a conversation keeps; the oldest go first."""
-MOST_AUDIO = 32 * 2**20
-"""Bytes of sound kept in all items together, to be retrieved; the oldest goes first, its text stays."""
+MOST_AUDIO = 8 * 2**20
+"""Bytes of sound kept in all items together, to be retrieved, some three minutes; the oldest goes first, its text
+stays."""
 
 
 @dataclass

@@ -47,9 +47,7 @@ class Items:
             self._turns.maker.output(item.call_id, item.output)
         if entry.audio:
             self._turns.hearing_of(entry)
-        for old in self._conversation.overflow():
-            self._conversation.remove(old)
-            wire.send(rt.ConversationItemDeletedEvent, item_id=old)
+        self._stage.trim()
 
     def entry(self, item: Any) -> Entry:
         """An item of a client's as an entry, checked and completed."""

@@ -37,6 +37,9 @@ class Chat(Protocol):
     def clauses(self, question: str, history: Sequence[Any], language: Language) -> AsyncIterator[str]:
         """The answer, clause by clause."""
 
+    async def close(self) -> None:
+        """Close its connections."""
+
 
 class Maker:
     """Makes the replies of one call."""

@@ -47,6 +47,9 @@ class _Message:
     index: int
     encoder: Encoder
     audio: bytearray = field(default_factory=bytearray)
+    """What was sent; the item's once it has ended."""
+    size: int = 0
+    """Bytes of it."""
     samples: int = 0
     """Of the reply, at our own rate, that were given to the encoder."""
     text: str = ""
@@ -149,7 +152,7 @@ class Response:
     @property
     def sent_ms(self) -> int:
         """How much sound was sent."""
-        return self.asked.wire.milliseconds(len(self._message.audio)) if self._message else 0
+        return self.asked.wire.milliseconds(self._message.size) if self._message else 0
 
     @property
     def said(self) -> str:
@@ -186,7 +189,8 @@ class Response:
     def _forget(self, gone: Delta) -> None:
         """Take back what never left."""
         if message := self._message:
-            del message.audio[len(message.audio) - gone.audio :]
+            message.size -= gone.audio
+            del message.audio[message.size :]
             message.text = message.text[: len(message.text) - gone.text]
 
     # the parts of its events
@@ -219,7 +223,7 @@ class Response:
             content = assistant.Content(type="output_text", text=message.text)
         self._wire.send(rt.ResponseContentPartDoneEvent, **place, part=self._part(message.text))
         entry = message.entry
-        entry.audio = bytes(message.audio)
+        entry.audio, message.audio = bytes(message.audio), bytearray()
         entry.item = entry.item.model_copy(update={"content": [content], "status": status})
         self._end(entry, message.index)
         entry.cut_now()
@@ -243,6 +247,7 @@ class Response:
     def _audio(self, message: _Message, data: bytes) -> None:
         if data:
             message.audio += data
+            message.size += len(data)
             delta = Delta(self.id, audio=len(data))
             self._wire.send(rt.ResponseAudioDeltaEvent, delta, **self._place(message), delta=text_of(data))
 

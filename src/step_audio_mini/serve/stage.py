@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from openai.types.realtime import ConversationItemDeletedEvent
+
 from step_audio_mini.serve.conversation import Conversation
 from step_audio_mini.serve.inbox import SoundIn
 from step_audio_mini.serve.limits import Quota
@@ -112,6 +114,12 @@ class Stage:
         """Wait until the model has all the questions: what is asked now comes after them."""
         while self._unasked:
             await asyncio.sleep(0)
+
+    def trim(self) -> None:
+        """Keep the conversation within its bounds; what goes is told."""
+        for old in self.conversation.overflow():
+            self.conversation.remove(old)
+            self.wire.send(ConversationItemDeletedEvent, item_id=old)
 
     async def hear_apart(self, samples: Samples) -> Hearing:
         """What is said in a recording, heard by ears of its own."""

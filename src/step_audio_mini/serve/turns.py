@@ -138,6 +138,7 @@ class Turns:
         stage.wire.send(rt.ConversationItemAdded, item=item, previous_item_id=previous)
         stage.wire.send(rt.ConversationItemDone, item=item, previous_item_id=previous)
         self._last = entry
+        stage.trim()
         stage.spawn(self._transcribe(entry, action.end_ms - action.start_ms))
 
     async def _transcribe(self, entry: Entry, milliseconds: int) -> None:
