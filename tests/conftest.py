@@ -12,7 +12,7 @@ from hypothesis import settings
 settings.register_profile("project", deadline=None, derandomize=True, max_examples=50, database=None)
 settings.load_profile("project")
 
-CATEGORIES = {"unit", "golden", "slow", "device"}
+CATEGORIES = {"unit", "golden", "slow", "device", "browser"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
