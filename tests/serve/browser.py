@@ -35,7 +35,7 @@ FLAGS = [
     "--use-fake-ui-for-media-stream",
     "--remote-debugging-port=0",
 ]
-PATIENCE = 30.0  # seconds; two slow cores
+PATIENCE = 90.0  # seconds; a slow core that others use, too
 
 
 class Page:
@@ -78,8 +78,10 @@ class Page:
         return result["result"].get("value")
 
     def open(self, url: str) -> None:
+        """Until the page has run its scripts."""
         self.call("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete' && document.getElementById('state-text')?.textContent")
+        ready = "document.getElementById('state-text')?.textContent" if url.startswith("http") else "true"
+        self.wait(f"location.href === {url!r} && document.readyState === 'complete' && {ready}")
 
     def wait(self, condition: str, seconds: float = PATIENCE) -> Any:
         """Until a JavaScript expression holds."""
@@ -113,7 +115,9 @@ class Page:
         self.call("Emulation.setDeviceMetricsOverride", **fields)
 
     def scheme(self, name: str) -> None:
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+        """Light or dark; without motion, which spares a slow machine much painting."""
+        told = {"prefers-color-scheme": name, "prefers-reduced-motion": "reduce"}
+        self.call("Emulation.setEmulatedMedia", features=[{"name": key, "value": told[key]} for key in told])
 
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))

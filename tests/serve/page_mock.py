@@ -8,7 +8,7 @@ import itertools
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from websockets.http11 import Request, Response
 WEB = Path(__file__).resolve().parents[2] / "src/step_audio_mini/serve/web"
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 REPLY = "The floor lamp in the living room is on. Shall I dim the ceiling light as well? 客厅的灯也可以调暗。"
-SECONDS = 5.0
+SECONDS = 12.0
 RATE = 24_000
 VOICES = [{"name": "kathleen", "language": "en"}, {"name": "meilin", "language": "zh"}]
 MODELS = [
@@ -73,7 +73,7 @@ class Mock:
 
 
 def answer(status: HTTPStatus, kind: str, body: bytes) -> Response:
-    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"})
+    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "max-age=600"})
     return Response(status.value, status.phrase, headers, body)
 
 
@@ -181,7 +181,8 @@ class Session:
             await self.say(response)
         except asyncio.CancelledError:
             reason = {"type": "cancelled", "reason": "turn_detected"}
-            await self.send("response.done", response={**body, "status": "cancelled", "status_details": reason})
+            with suppress(ConnectionClosed):
+                await self.send("response.done", response={**body, "status": "cancelled", "status_details": reason})
             return
         timings = {"listen": 31, "think": 22, "speak_first": 44, "total": 97}
         done = {**body, "status": "completed", "step_audio": {"timings_ms": timings}}
@@ -233,7 +234,8 @@ def running(port: int = 0) -> Iterator[Mock]:
     mock, up, stop = Mock(), threading.Event(), asyncio.Event()
 
     async def main() -> None:
-        async with serve(mock.talk, "127.0.0.1", port, process_request=mock.page, subprotocols=["realtime"]) as server:  # type: ignore[list-item]
+        options = {"process_request": mock.page, "subprotocols": ["realtime"], "ping_interval": None}
+        async with serve(mock.talk, "127.0.0.1", port, **options) as server:  # type: ignore[arg-type]
             mock.port = next(iter(server.sockets)).getsockname()[1]
             up.set()
             await stop.wait()
@@ -246,5 +248,4 @@ def running(port: int = 0) -> Iterator[Mock]:
         yield mock
     finally:
         mock.loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        mock.loop.close()
+        thread.join(20)

@@ -2,7 +2,7 @@
 
 const RECOVERABLE = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1015]);
 const TRIES = 8;
-const MOST_WAITING = 1 << 20; // bytes not yet sent: some twenty seconds of microphone, the line is dead
+const MOST_WAITING = 1 << 21; // bytes not yet sent: fifteen seconds of microphone, the line is dead
 
 /** Milliseconds before try number `tries` (from 0): doubling, shaken, longer where the server is full or restarts. */
 export function delayBefore(tries, code, shake = Math.random()) {

@@ -1,0 +1,398 @@
+"""The web page in headless Chromium: its parts in virtual time, then a call with a recording as its microphone."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("websockets", reason="the page's tests need `websockets` (extra `serve`)")
+
+from tests.serve import browser, page_mock
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)"),
+]
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+NOTICE = "document.getElementById('notice').hidden ? '' : document.getElementById('notice-text').textContent"
+REMEMBER_STATES = """
+  window.states = [];
+  new MutationObserver(() => states.push(document.getElementById("state").dataset.state)).observe(
+    document.getElementById("state"), { attributeFilter: ["data-state"] },
+  );
+  window.was = (wanted) => {
+    const place = states.indexOf(wanted);
+    if (place >= 0) states.splice(0, place + 1);
+    return place >= 0;
+  };
+"""
+LISTEN_TO_THE_PLAYER = """
+  window.played = []; // what the worklet says it did, in order: independent of how slow this machine is
+  const Real = AudioWorkletNode;
+  window.AudioWorkletNode = class extends Real {
+    constructor(context, name, options) {
+      super(context, name, options);
+      if (name === "player") this.port.addEventListener("message", ({ data }) => window.played.push(data));
+    }
+  };
+  window.heard = () => played.filter((told) => told.level > 0.05).length;
+  window.afterClear = () => {
+    const from = played.findIndex((told) => told.cleared && told.item) + 2; // the first report spans the moment itself
+    const to = played.findIndex((told, place) => place >= from && told.started);
+    return played.slice(from, to < 0 ? undefined : to).map((told) => told.level);
+  };
+"""
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the microphone hears: a real sentence, a pause in which an answer begins, the sentence again over it."""
+    speech, rate = soundfile.read(FIXTURES / "shopping.opus", dtype="float32")
+    speech = speech * (0.7 / np.abs(speech).max())
+    pauses = [np.zeros(int(seconds * rate), np.float32) for seconds in (1.0, 6.0, 40.0)]
+    sound = np.concatenate([pauses[0], speech, pauses[1], speech, pauses[2]])
+    sound += 1e-4 * np.random.default_rng(0).standard_normal(len(sound)).astype(
+        np.float32
+    )  # a microphone is never still
+    path = tmp_path_factory.mktemp("sound") / "microphone.wav"
+    soundfile.write(path, sound, rate, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[page_mock.Mock]:
+    with page_mock.running() as mock:
+        yield mock
+
+
+@pytest.fixture(scope="module")
+def chromium(recording: Path) -> Iterator[browser.Page]:
+    with browser.browsing(recording, "--lang=en-US", "--host-resolver-rules=MAP voice.test 127.0.0.1") as page:
+        yield page
+
+
+@pytest.fixture
+def page(chromium: browser.Page, server: page_mock.Mock) -> Iterator[browser.Page]:
+    """The page newly opened, in English, on a desk; whatever it complains of fails the test."""
+    address = f"http://127.0.0.1:{server.port}"
+    chromium.open("about:blank")
+    chromium.call("Storage.clearDataForOrigin", origin=address, storageTypes="local_storage")
+    server.events.clear()
+    chromium.problems.clear()
+    chromium.size(1200, 820)
+    chromium.scheme("light")
+    chromium.open(f"{address}/")
+    chromium.run(REMEMBER_STATES)
+    yield chromium
+    assert chromium.problems == []
+
+
+@pytest.fixture(scope="module")
+def laws(chromium: browser.Page, server: page_mock.Mock) -> browser.Page:
+    """One page for all that needs none of its own; these tests come first."""
+    chromium.open(f"http://127.0.0.1:{server.port}/")
+    chromium.run((Path(__file__).parent / "browser_laws.js").read_text("utf-8") + "; 0")
+    return chromium
+
+
+def state(page: browser.Page, wanted: str) -> None:
+    """The page came to this state after the one asked for before, and be it for a moment: this machine may be slow."""
+    page.wait(f"was({wanted!r})")
+
+
+def shot(page: browser.Page, name: str) -> None:
+    """A picture for people, where somebody asks for them."""
+    if folder := os.environ.get("PAGE_SHOTS"):
+        page.picture(Path(folder) / f"{name}.png")
+
+
+# The parts, in virtual time
+
+
+def test_player_plays_what_came(laws: browser.Page) -> None:
+    told = laws.run("laws.playsWhatCame()")
+    assert told["wrong"] < 1e-6
+    assert told["after"] == 0
+    assert told["started"] == 1
+    assert told["ended"] == [{"ended": "a", "played": 12000}]
+
+
+def test_player_waits_before_it_begins_and_longer_after_a_gap(laws: browser.Page) -> None:
+    told = laws.run("laws.waitsBeforeItBegins()")
+    assert told["before"] == 0
+    assert told["begun"] == 512
+    assert told["starved"] == [pytest.approx(0.12)]
+    assert told["waits"] == 0
+    assert told["goesOn"] == 512
+    short = laws.run("laws.shortAnswersSound()")
+    assert short["sounds"] == 300
+    assert short["ended"] == [{"ended": "a", "played": 300}]
+
+
+def test_clear_falls_silent_and_strands_nothing(laws: browser.Page) -> None:
+    told = laws.run("laws.clearNeverStrands()")
+    assert told["heard"] == 6400
+    assert told["tail"] <= 192  # the fade of 8 ms
+    assert told["cleared"] == [{"cleared": 1, "item": "a", "played": 6592}]
+    assert told["next"] == 1280
+
+
+def test_hold_loses_no_sample(laws: browser.Page) -> None:
+    told = laws.run("laws.holdLosesNothing()")
+    assert told["still"] == 0
+    assert told["wrong"] < 1e-6
+
+
+def test_any_order_of_sound_is_played_to_its_end(laws: browser.Page) -> None:
+    assert laws.run("laws.anyOrderEnds(30)") == []
+
+
+@pytest.mark.parametrize("rate", [16000, 44100, 48000])
+def test_microphone_frames_are_twenty_milliseconds(laws: browser.Page, rate: int) -> None:
+    told = laws.run(f"laws.frames({rate})")
+    assert told["frames"] in (49, 50)
+    assert told["length"] == 480
+    assert told["level"] == pytest.approx(0.5 / np.sqrt(2), rel=0.02)
+    assert told["peak"] == pytest.approx(0.5, rel=0.02)
+    assert told["loudest"] == pytest.approx(16384, rel=0.02)
+
+
+def test_resampler_keeps_tones_and_is_the_same_in_pieces(laws: browser.Page) -> None:
+    for rates in ((24000, 48000), (24000, 44100), (48000, 24000), (44100, 24000), (16000, 24000)):
+        told = laws.run(f"laws.resampled({rates[0]}, {rates[1]}, 1000)")
+        assert told["gain"] == pytest.approx(1, abs=0.005)
+        assert told["differ"] < 1e-6
+        assert told["count"] == pytest.approx(rates[1], abs=2)
+    for hertz in (14000, 18000):  # would fold back
+        assert laws.run(f"laws.resampled(48000, 24000, {hertz})")["gain"] < 1e-3
+
+
+def test_conversation_is_read_from_standard_events(laws: browser.Page) -> None:
+    kind = "conversation.item.input_audio_transcription"
+    at = {"response_id": "r", "item_id": "m", "output_index": 0, "content_index": 0}
+    sound = "A" * 64_000  # one second
+    own = {"timings_ms": {"think": 21.5}, "tool_calls": [{"name": "f", "arguments": {"x": 1}, "result": {}}]}
+    events: list[Any] = [
+        [100, {"type": "input_audio_buffer.speech_started", "item_id": "u", "audio_start_ms": 50}],
+        [1500, {"type": "input_audio_buffer.speech_stopped", "item_id": "u", "audio_end_ms": 400}],
+        [1510, {"type": "input_audio_buffer.committed", "item_id": "u"}],
+        [1515, {"type": f"{kind}.delta", "item_id": "u", "delta": "turn "}],
+        [1516, {"type": f"{kind}.delta", "item_id": "u", "delta": "it on"}],
+        [1520, {"type": f"{kind}.completed", "item_id": "u", "transcript": "turn it on"}],
+        [1530, {"type": "response.created", "response": {"id": "r"}}],
+        [1531, {"type": "response.output_item.added", "response_id": "r", "item": {"id": "m", "type": "message"}}],
+        [1535, {"type": "response.output_audio_transcript.delta", "delta": "It is ", **at}],
+        [1536, {"type": "response.output_audio_transcript.delta", "delta": "on now", **at}],
+        [1600, {"type": "response.output_audio.delta", "delta": sound, **at}],
+        [1700, {"sounded": "m"}],
+        [2200, {"cut": "m", "ms": 500}],
+        [2210, {"type": "response.done", "response": {"id": "r", "status": "cancelled", "step_audio": own}}],
+        [2220, {"type": "conversation.item.retrieved", "item": {"id": "m", "content": [{"transcript": "It is"}]}}],
+    ]
+    told = laws.run(f"laws.conversation({json.dumps(events)})")
+    you, assistant = told["plain"]
+    assert you == {"who": "you", "text": "turn it on", "typed": False}
+    assert assistant["text"] == "It is on now"
+    assert assistant["heard"] == "It is"
+    assert assistant["interrupted_at_ms"] == 500
+    assert assistant["tools"][0]["name"] == "f"
+    assert assistant["times_ms"]["server"] == {"think": 21.5}
+    assert told["times"] == {"turn": 100, "answer": 35, "play": 165, "total": 300}
+    assert [mark["kind"] for mark in told["marks"]] == ["speech", "end", "answer", "cut"]
+
+
+def test_tries_again_ever_later_and_says_why_not(laws: browser.Page) -> None:
+    told = laws.run("laws.waits()")
+    usual, busy = zip(*told["delays"], strict=True)
+    assert list(usual) == sorted(usual)
+    assert list(busy) == sorted(busy)
+    assert 200 <= usual[0] < busy[0] <= 2000
+    assert max(busy) < 20_000
+    assert told["reasons"] == ["closed_key", "closed_key", "closed_full", "closed_unreachable", "closed_lost"]
+
+
+# A call
+
+
+@pytest.mark.skipif(
+    os.getloadavg()[0] > 4 * (os.cpu_count() or 1), reason="this machine is too busy for sound in real time"
+)
+def test_an_answer_is_heard_and_speech_stops_it(page: browser.Page, server: page_mock.Mock) -> None:
+    page.run(LISTEN_TO_THE_PLAYER)
+    shot(page, "welcome")
+    page.click("#talk")
+    state(page, "hearing")
+    state(page, "answering")
+    page.wait("heard() > 5")
+    shot(page, "answering")
+    page.wait("Boolean(document.querySelector('.cut:not([hidden])'))")
+    levels = page.wait("afterClear().length > 2 && afterClear()")
+    assert max(levels) < 0.001
+    truncated = page_wait(server, "conversation.item.truncate")
+    assert 0 < truncated["audio_end_ms"] < 1000 * page_mock.SECONDS
+    assert isinstance(truncated["audio_end_ms"], int)
+    assert page_wait(server, "conversation.item.retrieve")["item_id"] == truncated["item_id"]
+    assert server.last("response.cancel") is None  # the server heard it itself
+    shown = page.run("document.getElementById('turns').innerText")
+    for part in (
+        "turn on the floor lamp 在客厅",
+        "Chinese and English · 93 % sure · 17 dB",
+        "HassTurnOn",
+        "You interrupted",
+    ):
+        assert part in shown
+    assert page.run("document.querySelector('.unheard').textContent.length") > 0
+    before = page.run("heard()")
+    page.wait(f"document.querySelectorAll('.turn.it').length === 2 && heard() > {before} + 5")  # nothing is stranded
+    shot(page, "interrupted")
+    for name in ("dark", "light"):
+        page.scheme(name)
+        page.run("document.querySelectorAll('details').forEach((entry) => (entry.open = true))")
+        shot(page, f"details-{name}")
+    page.click("#hang-up")
+    state(page, "off")
+
+
+def page_wait(server: page_mock.Mock, kind: str) -> dict[str, Any]:
+    end = time.monotonic() + browser.PATIENCE
+    while time.monotonic() < end:
+        if event := server.last(kind):
+            return event
+        time.sleep(0.02)
+    raise AssertionError(f"the page never sent {kind}")
+
+
+def test_press_and_talk_by_keyboard(page: browser.Page, server: page_mock.Mock) -> None:
+    page.click("[name=mode][value=press]")
+    page.click("#talk")
+    state(page, "hold")
+    page.run("document.getElementById('talk').focus()")
+    settings = page_wait(server, "session.update")["session"]
+    assert settings["audio"]["input"]["turn_detection"] is None
+    page.key("keyDown", " ", "Space", 32)
+    state(page, "hearing")
+    time.sleep(0.6)
+    page.key("keyUp", " ", "Space", 32)
+    page_wait(server, "response.create")
+    assert [event["type"] for event in server.events[-3:]] == [
+        "input_audio_buffer.clear",
+        "input_audio_buffer.commit",
+        "response.create",
+    ]
+    state(page, "answering_press")
+    page.key("keyDown", "Escape", "Escape", 27)
+    page_wait(server, "response.cancel")
+    page.wait("Boolean(document.querySelector('.cut:not([hidden])'))")
+
+
+def test_the_line_is_taken_up_again(page: browser.Page, server: page_mock.Mock) -> None:
+    page.click("#talk")
+    state(page, "listening")
+    server.kick(1012)
+    state(page, "reconnecting")
+    state(page, "listening")
+    assert "new conversation begins here" in page.run("document.getElementById('turns').innerText")
+    server.kick(1008)  # a policy, not an accident
+    state(page, "off")
+    assert "key" in page.run(NOTICE)
+
+
+def test_plain_http_from_elsewhere_is_told_and_can_write(page: browser.Page, server: page_mock.Mock) -> None:
+    page.open(f"http://voice.test:{server.port}/")
+    assert page.run("isSecureContext") is False
+    assert f"ssh -L {server.port}:localhost:{server.port} voice.test" in page.run(NOTICE)
+    shot(page, "insecure")
+    page.run("document.getElementById('words').focus()")
+    page.call("Input.insertText", text="把灯打开")
+    page.key("keyDown", "Enter", "Enter", 13)
+    page.wait("Boolean(document.querySelector('.turn.it .said')?.textContent.includes('floor lamp'))")
+    assert page_wait(server, "session.update")["session"]["output_modalities"] == ["text"]
+    page.wait("document.getElementById('said').textContent.includes('floor lamp')")  # read by the screen reader
+
+
+def test_fits_a_phone_in_both_languages(page: browser.Page) -> None:
+    page.size(360, 740, 2)
+    width = "document.documentElement.scrollWidth <= innerWidth"
+    for language in ("en", "zh"):
+        assert page.run(width)
+        shot(page, f"phone-{language}")
+        for name in ("settings", "history"):
+            page.click(f"#open-{name}")
+            page.wait(f"document.getElementById('{name}').open")
+            assert page.run(width)
+            assert page.run(
+                f"document.getElementById('{name}').scrollWidth <= document.getElementById('{name}').clientWidth"
+            )
+            shot(page, f"phone-{name}-{language}")
+            page.run(f"document.getElementById('{name}').close()")
+        page.click("#language")
+    page.run("document.querySelector('#examples button').click()")
+    page.wait("Boolean(document.querySelector('.times:not([hidden])'))")
+    assert page.run(width)
+    shot(page, "phone-turns")
+
+
+def test_every_control_has_a_name_for_assistive_technology(page: browser.Page) -> None:
+    page.call("Accessibility.enable")
+    roles = {
+        "button",
+        "textbox",
+        "combobox",
+        "checkbox",
+        "radio",
+        "dialog",
+        "meter",
+        "image",
+        "log",
+        "navigation",
+        "group",
+    }
+    for opener, least in (("", 15), ("#open-settings", 8), ("#open-history", 3)):
+        if opener:
+            page.click(opener)
+        nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+        found = [node for node in nodes if not node["ignored"] and node["role"].get("value") in roles]
+        assert len(found) >= least
+        nameless = [node["role"]["value"] for node in found if not node.get("name", {}).get("value", "").strip()]
+        assert nameless == []
+        page.run("document.querySelector('dialog[open]')?.close()")
+
+
+def test_pack_voice_and_export(page: browser.Page, server: page_mock.Mock) -> None:
+    page.click("#open-settings")
+    page.wait("document.getElementById('pack').options.length === 2")
+    assert page.run("[...document.getElementById('voice').options].map((option) => option.text)") == [
+        "As fits the language",
+        "kathleen (English)",
+        "meilin (Chinese)",
+    ]
+    shot(page, "settings")
+    page.run("document.getElementById('voice').value = 'meilin'")
+    page.run("document.getElementById('voice').dispatchEvent(new Event('change'))")
+    page.run("document.getElementById('keep').click()")
+    page.run("document.getElementById('settings').close()")
+    page.run("document.querySelector('#examples button').click()")
+    page.wait("Boolean(document.querySelector('.times:not([hidden])'))")
+    assert page_wait(server, "session.update")["session"]["audio"]["output"]["voice"] == "meilin"
+    page.run("window.saved = []; URL.createObjectURL = (blob) => (window.saved.push(blob), 'data:,')")
+    page.wait("localStorage.getItem('step-audio.history')")
+    page.click("#open-history")
+    page.wait("document.querySelectorAll('#past li').length === 1")
+    box = "document.getElementById('history')"
+    assert page.run(f"{box}.scrollWidth <= {box}.clientWidth")
+    shot(page, "history")
+    page.click("#export-json")
+    turns = json.loads(page.run("window.saved[0].text()"))["turns"]
+    assert [turn["who"] for turn in turns] == ["you", "assistant"]
+    assert turns[1]["tools"][0]["name"] == "HassTurnOn"
+    page.run("document.getElementById('forget').click()")
+    assert page.run("JSON.parse(localStorage.getItem('step-audio.history'))") == []
