@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
+import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -269,6 +274,41 @@ def page_wait(server: page_mock.Mock, kind: str) -> dict[str, Any]:
             return event
         time.sleep(0.02)
     raise AssertionError(f"the page never sent {kind}")
+
+
+@pytest.fixture
+def real_server() -> Iterator[str]:
+    """The server itself, on models that follow a script."""
+    for needed in ("fastapi", "uvicorn", "openai"):
+        pytest.importorskip(needed, reason="needs the extra `serve`")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.serve.fake_server", "--port", str(port)]
+    with subprocess.Popen(command, cwd=FIXTURES.parents[1]) as process:
+        try:
+            end = time.monotonic() + browser.PATIENCE
+            while process.poll() is None and time.monotonic() < end:
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
+                    break
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+
+
+def test_the_server_itself_answers_with_tool_and_times(page: browser.Page, real_server: str) -> None:
+    page.open(real_server)
+    page.run(LISTEN_TO_THE_PLAYER)
+    page.run("document.getElementById('words').value = 'turn on the kitchen light'")
+    page.click("#send")
+    page.wait("heard() > 3")
+    page.wait("Boolean(document.querySelector('.times:not([hidden]) dt.head'))")  # stages inside the server
+    shown = page.run("document.getElementById('turns').innerText")
+    assert "HassTurnOn" in shown
+    assert "First sound after" in shown
+    assert page.run(NOTICE) == ""
 
 
 def test_press_and_talk_by_keyboard(page: browser.Page, server: page_mock.Mock) -> None:
