@@ -50,7 +50,8 @@ class Said:
     transcript: str = ""
     text: str = ""
     sound: int = 0  # bytes in the output format
-    cut_ms: int | None = None  # the last truncation
+    cut_ms: int | None = None  # where it was cut
+    cut_by_client: bool = False  # by its word, which counts more than the server's estimate
 
 
 @dataclass
@@ -101,7 +102,7 @@ def client_event(frame: str | bytes) -> tuple[Event | None, str | None]:
     """(the event or None when the server must refuse it, its event_id where it has one that can be echoed)."""
     try:
         event = json.loads(frame)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, None
     if not isinstance(event, dict):
         return None, None

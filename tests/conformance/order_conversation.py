@@ -16,15 +16,23 @@ class Conversation:
         self.facts = facts
         self.order: list[str] = []
         self.ever: set[str] = set()
+        self.theirs: set[str] = set()  # ids that the client chose; it may use one again after a deletion
         self.undone: dict[str, Event] = {}  # items added and not done yet
         self.items: dict[str, Event] = {}
         self.committed: list[tuple[str, str | None]] = []
         self.anchors: dict[str, str] = {}  # item id or call id -> the place its client asked for
+        self.wanted_cuts: list[tuple[str, int]] = []
         self.spans: dict[str, tuple[int, int]] = {}  # heard item -> (audio_start_ms, audio_end_ms)
 
     def client(self, event: Event) -> Iterator[str]:
-        if event["type"] == "conversation.item.create" and event.get("previous_item_id"):
-            item = event["item"]
+        if event["type"] == "conversation.item.truncate":
+            self.wanted_cuts.append((event["item_id"], event["audio_end_ms"]))
+        if event["type"] != "conversation.item.create":
+            return iter(())
+        item = event["item"]
+        if item.get("id"):
+            self.theirs.add(item["id"])
+        if event.get("previous_item_id"):
             self.anchors[str(item.get("id") or item.get("call_id") or "anonymous")] = event["previous_item_id"]
         return iter(())
 
@@ -55,7 +63,7 @@ class Conversation:
     def _added(self, event: Event) -> Iterator[str]:
         item, previous = event["item"], event.get("previous_item_id")
         name = item["id"]
-        if name in self.ever:
+        if name in self.order or (name in self.ever and name not in self.theirs):
             yield f"item {name} added a second time"
         if name in self.facts.out_of_band:
             yield f"item {name} of an out-of-band response added to the conversation"
@@ -113,8 +121,13 @@ class Conversation:
             yield f"truncated {name}, which is not the assistant's"
         if end > self.facts.sound_ms(name) + ROUNDING_MS:
             yield f"truncated {name} at {end} ms, but only {self.facts.sound_ms(name):.0f} ms were sent"
-        said = self.facts.item(name)
-        said.cut_ms = end if said.cut_ms is None else min(said.cut_ms, end)
+        wanted = [cut for cut in self.wanted_cuts if cut[0] == name and 0 <= cut[1] - end <= ROUNDING_MS]
+        said, asked = self.facts.item(name), bool(wanted)
+        if wanted:
+            self.wanted_cuts.remove(wanted[0])
+        estimate = asked and not said.cut_by_client  # the client knows better what was played than the server guessed
+        said.cut_ms = end if said.cut_ms is None or estimate else min(said.cut_ms, end)
+        said.cut_by_client = said.cut_by_client or asked
 
     def _retrieved(self, event: Event) -> Iterator[str]:
         item = event["item"]
