@@ -106,6 +106,14 @@ async def test_ears_that_fail_tell_it_in_the_place_of_the_transcript() -> None:
     assert line.of("response.done")[0]["response"]["status"] == "failed"
 
 
+async def test_a_call_whose_ears_die_ends_with_1011() -> None:
+    async with talking(Script(fails={"hear"})) as line:
+        line.sound(speech(0.2))
+        await asyncio.sleep(0.05)
+    assert line.closed is not None
+    assert line.closed.code == 1011
+
+
 async def test_a_hanging_tool_leaves_the_call_responsive() -> None:
     async with talking(Script(turns=["turn on the light"]), tools=FakeTools(3600.0)) as line:
         line.say("session.update", session=MANUAL)
@@ -194,6 +202,9 @@ class Oracle42:
         self.asked = [*history, question]
         yield "It is"
         yield "forty two."
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 async def test_an_open_question_is_handed_over() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from step_audio_mini.serve.stage import Model, Stage, Tools
 from step_audio_mini.serve.turns import Turns
 from step_audio_mini.types import Samples
 
+log = logging.getLogger("step_audio_mini.serve")
 DRAINING, OVERLOADED, FAILED = 1012, 1013, 1011
 
 
@@ -105,6 +107,9 @@ class Call:
                     group.create_task(task)
         except* _EndError as ended:
             closed = next(_leaves(ended)).closed
+        except* Exception as broke:  # the models died, or our fault: this call ends, others go on
+            log.error("a call broke", exc_info=next(_leaves(broke)))
+            closed = Closed(FAILED, "the call broke; connect again")
         finally:
             self._stage.tools.close()
             await self._stage.model.close()
@@ -296,7 +301,7 @@ def _language(session: Session) -> str:
     return name if name in ("zh", "en") and not several else "auto"
 
 
-def _leaves(group: BaseExceptionGroup[_EndError]) -> Any:
+def _leaves(group: BaseExceptionGroup[Any]) -> Any:
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
             yield from _leaves(error)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from step_audio_mini.converse import events
+from step_audio_mini.serve.pace import Pace, cut
 from step_audio_mini.serve.responses import Response
 from step_audio_mini.think.tools import Outcome
 from step_audio_mini.types import AudioChunk, Hearing, Language, Style
@@ -51,6 +52,9 @@ class Reply:
         self.waiting: tuple[str, Language, Style] | None = None
         """What fills the time while tools run."""
         self.end_of_turn_ms = 0
+        self.pace: Pace | None = None
+        """Set before it is shown where the client holds still when asked to."""
+        self._timer: asyncio.TimerHandle | None = None
         self._began = self._shown_at = time.perf_counter()
         self._stamps: dict[str, float] = {}
         self._held: list[AudioChunk | str] = []
@@ -61,6 +65,8 @@ class Reply:
     def show(self, response: Response) -> None:
         """From now on it is seen: what was held leaves."""
         self.response, self._shown_at = response, time.perf_counter()
+        if self.pace is not None:
+            self._held = [part for piece in self._held for part in ([piece] if isinstance(piece, str) else cut(piece))]
         response.generation = self.generation
         self.visible.set()
         self._flush()
@@ -68,11 +74,15 @@ class Reply:
     def duck(self, silent: bool) -> None:
         """Hold its sound back, or let it go on."""
         self._ducked = silent
+        if self.pace is not None:
+            self.pace.hold(silent)
         self._flush()
 
     def stop(self) -> None:
         """Make no more of it."""
         self._held.clear()
+        if self._timer is not None:
+            self._timer.cancel()
         if self.task is not None:
             self.task.cancel()
 
@@ -80,7 +90,7 @@ class Reply:
 
     def push(self, piece: AudioChunk | str) -> None:
         """A piece was made."""
-        self._held.append(piece)
+        self._held += [piece] if isinstance(piece, str) or self.pace is None else list(cut(piece))
         self._flush()
 
     def made(self) -> None:
@@ -108,7 +118,7 @@ class Reply:
         response = self.response
         if response is None:
             return
-        while self._held and not self._ducked and not response.over:
+        while self._held and not self._ducked and not response.over and not self._early(response):
             piece = self._held.pop(0)
             self.stamp("first")
             if isinstance(piece, str):
@@ -128,6 +138,17 @@ class Reply:
             )
             self._tell(events.ReplySound(self.generation, response.sent_ms))
             self._tell(events.ReplyEnded(self.generation))
+
+    def _early(self, response: Response) -> bool:
+        """Whether the next piece leaves later; then it is seen to."""
+        wait = self.pace.wait_s(response.sent_ms) if self.pace is not None else 0.0
+        if wait > 0 and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._later)
+        return wait > 0
+
+    def _later(self) -> None:
+        self._timer = None
+        self._flush()
 
     def _timings(self) -> dict[str, float]:
         """Milliseconds by stage, from when the turn was over; what was done ahead of that counts as nothing."""

@@ -20,6 +20,7 @@ from step_audio_mini.converse.engine import Engine
 from step_audio_mini.serve.codec import Decoder
 from step_audio_mini.serve.conversation import Entry
 from step_audio_mini.serve.maker import Chat, Maker
+from step_audio_mini.serve.pace import Pace
 from step_audio_mini.serve.protocol import ProtocolError
 from step_audio_mini.serve.reply import Reply
 from step_audio_mini.serve.responses import Reason
@@ -243,6 +244,8 @@ class Turns:
             del stage.responses[next(iter(stage.responses))]
         if request is None:
             reply.end_of_turn_ms = stage.end_of_turn_ms
+        if stage.session.extra.get("hold"):
+            reply.pace = Pace()
         reply.show(response)
         if not stage.quota.take():
             reply.fail("rate_limit_exceeded", "too many responses within a minute")
