@@ -149,8 +149,10 @@ class Call:
             yield from self.sound(r.randrange(80, 900), 0.1, 0.95, None)
         elif kind < 0.55:
             yield from self.sound(r.randrange(80, 400), r.random(), None, None)
-        elif kind < 0.72:
+        elif kind < 0.68:
             yield from self._reply_talks()
+        elif kind < 0.74:
+            yield from self._tool_outlives_its_reply()
         else:
             yield self._any(), r.choice((0, 1, 20, 300, 1000, 6000))
 
@@ -166,6 +168,19 @@ class Call:
             yield ReplySound(generation, end, (word,)), r.choice((0, 100, 200))
         if r.random() < 0.4:
             yield ReplyEnded(generation), r.choice((0, 200))
+
+    def _tool_outlives_its_reply(self) -> Iterator[tuple[Event, int]]:
+        r, generation = self.random, self.engine.generation
+        if generation is None:
+            yield CreateResponse(), 0
+        self.calls += 1
+        name = f"call{self.calls}"
+        yield ToolStarted(self.engine.generation or 0, name, r.random() < 0.4), r.choice((0, 200, 900))
+        if r.random() < 0.5:
+            yield ToolEnded(name), 10
+        yield r.choice((Cancel(), Cancel(), ReplyFailed(generation or 0))), r.choice((0, 50))
+        if r.random() < 0.5:
+            yield ToolEnded(name), r.choice((0, 50))
 
     def _any(self) -> Event:
         r = self.random
@@ -186,8 +201,8 @@ class Call:
                 lambda: ReplySound(some, r.randrange(3000)),
                 lambda: ReplyEnded(some),
                 lambda: ReplyFailed(some),
-                lambda: ToolStarted(shown, f"call{self.calls}", r.random() < 0.5),
-                lambda: ToolStarted(shown, f"call{self.calls}", r.random() < 0.5),
+                lambda: ToolStarted(self.engine.generation or shown, f"call{self.calls}", r.random() < 0.5),
+                lambda: ToolStarted(self.engine.generation or shown, f"call{self.calls}", r.random() < 0.5),
                 lambda: ToolEnded(f"call{r.randrange(self.calls + 1)}"),
                 lambda: ToolEnded(f"call{r.randrange(self.calls + 1)}"),
                 Tick,

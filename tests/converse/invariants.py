@@ -252,10 +252,16 @@ def no_words(call: Call) -> Iterator[str]:
 
 @invariant("18_a_reopened_turn_is_one_item_and_trials_are_not_seen")
 def one_item(call: Call) -> Iterator[str]:
-    speaking, held = False, None
+    speaking, held, answers, text = False, None, set[str](), ""
     for step in call.steps:
+        if isinstance(step.event, e.Heard) and step.event.text != "late":
+            text = step.event.text
+        if isinstance(step.event, e.Speculated) and step.event.generation == held:
+            answers.add(step.event.text)
         for action in step.actions:
             match action:
+                case a.Release() if text not in answers:
+                    yield f"{action} answers {answers}, not {text}"
                 case a.SpeechStarted() | a.SpeechStopped():
                     if speaking is isinstance(action, a.SpeechStarted):
                         yield f"{action} twice"
@@ -263,7 +269,7 @@ def one_item(call: Call) -> Iterator[str]:
                 case a.Speculate(generation):
                     if held is not None or not speaking:
                         yield f"{action} beside {held}"
-                    held = generation
+                    held, answers = generation, {text}
                 case a.Discard(generation) | a.Release(generation):
                     if held != generation:
                         yield f"{action} of {held}"

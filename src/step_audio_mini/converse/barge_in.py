@@ -18,8 +18,8 @@ DUCK_MS = 60
 """Sound that makes the assistant fall silent: three pieces, longer than a click; within 80 ms of its onset."""
 SPOKEN_MS, EXPECTED_MS, VOICED_MS = 360, 240, 120
 """Evidence of speech before words are believed, because a pack's sentences pull noise towards its words; less where
-the user is expected to speak; least before sound without words is taken for a voice. Tuned on recordings: false stops
-in noise against stops by speech."""
+the user is expected to speak; least before sound without words is taken for a voice. Chosen on dev clips and noise that
+is not of the test split: false stops against stops by speech."""
 ENDED_MS = 200
 """A burst with words is over after this much silence."""
 CAUGHT_UP_MS = 440
