@@ -307,42 +307,6 @@ async def test_text_in_and_text_out() -> None:
     assert "response.output_audio.delta" not in line.kinds()
 
 
-async def test_one_active_response_and_any_out_of_band() -> None:
-    async with talking(Script(speak_s=0.1)) as line:
-        configure(line)
-        line.say("conversation.item.create", item=USER)
-        line.say("response.create")
-        await line.until("response.created")
-        line.say("response.create", event_id="second")
-        line.say(
-            "response.create",
-            response={
-                "conversation": "none",
-                "metadata": {"k": "v"},
-                "output_modalities": ["text"],
-                "input": [
-                    {
-                        "type": "message",
-                        "role": "user",
-                        "content": [{"type": "input_text", "text": "what is the weather in rome"}],
-                    }
-                ],
-                "tools": [WEATHER],
-            },
-        )
-        apart = (await line.until("response.done"))["response"]
-        line.say("response.create", response={"conversation": "none"})
-        other = (await line.until("response.created"))["response"]["id"]
-        line.say("response.cancel", response_id=other)
-        cancelled = (await line.until("response.done"))["response"]
-        await line.settle()
-    error = line.of("error")[0]["error"]
-    assert (error["code"], error["event_id"]) == ("conversation_already_has_active_response", "second")
-    assert (apart["conversation_id"], apart["metadata"]) == (None, {"k": "v"})
-    assert json.loads(apart["output"][0]["arguments"]) == {"city": "rome"}
-    assert (cancelled["id"], cancelled["status"]) == (other, "cancelled")
-
-
 async def test_a_transcription_session_answers_nothing() -> None:
     async with talking(Script(turns=["good morning to you"]), kind="transcription") as line:
         session = {"type": "transcription", "audio": {"input": {"transcription": {"model": "any"}}}}

@@ -8,6 +8,7 @@ import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
+from urllib.parse import urlsplit
 
 import typer
 
@@ -67,7 +68,9 @@ def serve(
     keys = Keys.read(api_key_file) if api_key_file else Keys({})
     listening = _bound(host, port)
     rooms = TrainedRooms(Weights.open(weights), voice, _own_tools(), default_path())
-    options = _options(rooms, tuple(pack or USUAL_PACKS), keys, tuple(origin or ()), calls, _own_names(host))
+    options = _options(
+        rooms, tuple(pack or USUAL_PACKS), keys, tuple(origin or ()), calls, _own_names(host, origin or [])
+    )
     app = make_app(Worker(cast(Any, rooms)), lambda call: ToolRunner(call.mind.toolbox), options)
     place = listening.getsockname()
     address = f"[{place[0]}]" if ":" in place[0] else place[0]
@@ -128,13 +131,14 @@ def _bound(host: str, port: int) -> socket.socket:
     return made
 
 
-def _own_names(host: str) -> tuple[str, ...]:
-    """The only names a server of this machine alone is asked by; none for one that others reach."""
+def _own_names(host: str, origins: list[str]) -> tuple[str, ...]:
+    """The only names a server of this machine alone is asked by, a proxy's included; none for one that others reach."""
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = False
-    return ("localhost", "127.0.0.1", "::1", host) if loopback else ()
+    proxies = [urlsplit(origin).hostname or "" for origin in origins]
+    return ("localhost", "127.0.0.1", "::1", host, *proxies) if loopback else ()
 
 
 def _log() -> None:

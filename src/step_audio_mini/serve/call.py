@@ -187,7 +187,7 @@ class Call:
         while (frame := await self._socket.receive()) is not None:
             event_id = None
             try:
-                event: Any = parse(frame)
+                event: Any = parse(frame, self._items.referenced)
                 event_id = event.event_id
                 self._house.metrics.events.labels(event.type).inc()
                 await self._on(event)

@@ -69,6 +69,16 @@ class Items:
         sound = part.audio if part.type == "input_audio" else None
         return sound_of(sound, self._stage.session.input_format.width) if sound else b""
 
+    def referenced(self, item_id: str) -> dict[str, Any]:
+        """An item that a response is to be made for, in words."""
+        entry = self._conversation.get(item_id)
+        if entry is None:
+            raise ProtocolError(f"there is no item {item_id!r}", "item_reference_invalid_id", param="response.input")
+        told: dict[str, Any] = entry.item.model_dump(mode="json", exclude_unset=True)
+        if isinstance(entry.item, rt.RealtimeConversationItemUserMessage):
+            told["content"] = [{"type": "input_text", "text": entry.text()}]
+        return told
+
     def delete(self, event: rt.ConversationItemDeleteEvent) -> None:
         """Take an item out of the conversation."""
         if self._conversation.remove(event.item_id) is None:

@@ -38,8 +38,11 @@ class ProtocolError(Exception):
         self.code, self.param, self.event_id = code, param, event_id
 
 
-def parse(frame: str | bytes) -> BaseModel:
-    """The client event in a frame; ProtocolError for anything else, with the event's own id where it has one."""
+def parse(frame: str | bytes, referenced: Callable[[str], dict[str, Any]]) -> BaseModel:
+    """The client event in a frame; ProtocolError for anything else, with the event's own id where it has one.
+
+    `referenced` gives the item of an `item_reference`, which the types of events do not know.
+    """
     if isinstance(frame, bytes):
         raise ProtocolError("events are JSON in text frames; this frame is binary", "unknown_or_invalid_event")
     try:
@@ -55,10 +58,25 @@ def parse(frame: str | bytes) -> BaseModel:
     event_id = content.get("event_id")
     event_id = event_id if isinstance(event_id, str) and len(event_id) <= LONGEST_ID else None
     try:
+        _resolve(content, referenced)
         event: BaseModel = _CLIENT.validate_python(content, strict=True)
     except ValidationError as error:
         raise _explained(error, content, event_id) from None
+    except ProtocolError as error:
+        error.event_id = event_id
+        raise
     return event
+
+
+def _resolve(content: dict[str, Any], referenced: Callable[[str], dict[str, Any]]) -> None:
+    """Put the items that a `response.create` refers to in place of their references."""
+    response = content.get("response")
+    items = response.get("input") if isinstance(response, dict) and content.get("type") == "response.create" else None
+    if not isinstance(items, list):
+        return
+    for place, item in enumerate(items):
+        if isinstance(item, dict) and item.get("type") == "item_reference":
+            items[place] = referenced(str(item.get("id")))
 
 
 def _no_constant(name: str) -> NoReturn:
