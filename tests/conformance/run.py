@@ -56,12 +56,14 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def server(weights: bool) -> AsyncIterator[str]:
-    """A server as a process of its own; its ws://host:port."""
+async def server(weights: bool, log: Path) -> AsyncIterator[str]:
+    """A server as a process of its own; its ws://host:port. What it prints goes into `log`."""
     port = _free_port()
     fake = ["-m", "tests.conformance.fake_server", "--port", str(port)]
     real = ["-m", "step_audio_mini.cli.main", "serve", "--port", str(port), "--pack", "coffee"]
-    process = await asyncio.create_subprocess_exec(sys.executable, *(real if weights else fake), cwd=ROOT)
+    command = [sys.executable, *(real if weights else fake)]
+    with log.open("wb") as noise:
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=noise, stderr=noise)
     try:
         await _answers(f"ws://127.0.0.1:{port}/v1/realtime", process)
         yield f"ws://127.0.0.1:{port}"
@@ -79,7 +81,7 @@ async def _answers(url: str, process: asyncio.subprocess.Process) -> None:
                     return
             except OSError:
                 await asyncio.sleep(0.1)
-    raise RuntimeError("the server did not start")
+    raise SystemExit("the server did not start")
 
 
 async def story(python: Path, name: str, proxy: Proxy, out: Path) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def _sum(counters: Any) -> dict[str, int]:
 async def stories(python: Path, names: list[str], weights: bool, folder: Path) -> list[dict[str, Any]]:
     """Every client after the other against one server."""
     told = []
-    async with server(weights) as upstream, proxying(upstream, folder) as proxy:
+    async with server(weights, folder / "server.log") as upstream, proxying(upstream, folder) as proxy:
         for name in names:
             one = await story(python, name, proxy, folder / f"{name}.json")
             told.append(one)
