@@ -116,4 +116,4 @@ def test_the_python_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         code = "\n".join(block for name, block in blocks("python") if name == document.name)
         if "import torch" in code:
             pytest.importorskip("torch")
-        exec(compile(code, document.name, "exec"), {})
+        exec(compile(code, document.name, "exec", dont_inherit=True), {})
