@@ -138,7 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--venv", type=Path, default=ROOT / "build" / "clients", help="the clients' environment")
     parser.add_argument("--weights", action="store_true", help="the server that users run, not the scripted one")
     parser.add_argument("--keep", type=Path, help="a folder for recordings of every call")
-    parser.add_argument("--publish", action="store_true", help="write docs/results/conformance.json and the table")
+    parser.add_argument("--publish", action="store_true", help="write docs/conformance.json and the table")
     options = parser.parse_args(arguments)
     python = environment(options.venv)
     with tempfile.TemporaryDirectory() as scratch:

@@ -11,7 +11,7 @@ from tests.conformance.schema import OF_SOCKETS_ONLY, known_types
 
 Results = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "docs" / "results" / "conformance.json"
+RESULTS = ROOT / "docs" / "conformance.json"
 PAGE = ROOT / "docs" / "conformance.md"
 BEGIN, END = "<!-- conformance: begin (made by scripts/conformance) -->", "<!-- conformance: end -->"
 ELSEWHERE = ("mcp_list_tools", "response.mcp_call", "conversation.item.input_audio_transcription.segment")
