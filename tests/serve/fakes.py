@@ -59,6 +59,8 @@ class Script:
     """A word in what was said to the call that it makes."""
     replies: Mapping[str, str] = field(default_factory=dict)
     """What was said to what is answered; else it is repeated."""
+    opening: str = ""
+    """What replies that tell of tools begin with."""
     think_s: float = 0.0
     speak_s: float = 0.0
     """What a plan, and a word of the voice, take."""
@@ -122,8 +124,8 @@ class FakeCall:
         reply = self._script.replies.get(text, f"You said {text}." if text else "Sorry?")
         return Plan(
             act="request", state=DialogueState("fake", {}), calls=(call,) if call else (), reply="" if call else reply,
-            opening="", waiting="One moment.", language="en", style=Style(), confidence=0.9, meant=0.9, system="done",
-            asked=None, keeps=False, turn=len(self.completed),
+            opening=self._script.opening, waiting="One moment.", language="en", style=Style(), confidence=0.9,
+            meant=0.9, system="done", asked=None, keeps=False, turn=len(self.completed),
         )  # fmt: skip
 
     async def accept(self, plan: Plan) -> None:

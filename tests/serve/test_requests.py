@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.serve.fakes import Script
+from tests.serve.fakes import FakeTools, Script
 from tests.serve.harness import talking
 from tests.serve.test_call import USER, WEATHER
 
@@ -53,3 +53,14 @@ async def test_one_active_response_and_any_out_of_band() -> None:
     assert (apart["conversation_id"], apart["metadata"]) == (None, {"k": "v"})
     assert json.loads(apart["output"][0]["arguments"]) == {"city": "rome"}
     assert (cancelled["id"], cancelled["status"]) == (other, "cancelled")
+
+
+async def test_while_a_tool_is_slow_the_reply_begins_with_what_is_certain() -> None:
+    async with talking(Script(opening="Well,"), tools=FakeTools(1.2)) as line:
+        line.say("session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
+        line.say("conversation.item.create", item={**USER, "content": [{"type": "input_text", "text": "the light"}]})
+        line.say("response.create")
+        first = await line.until("response.output_audio_transcript.delta")
+        done = (await line.until("response.done"))["response"]
+    assert first["delta"] == "Well,"
+    assert done["output"][0]["content"][0]["transcript"] == "Well, HassTurnOn is done."

@@ -75,7 +75,6 @@ class Maker:
         if self._chat is not None and self._chat.wants(plan, hearing):
             await self._ask_chat(reply, plan, hearing)
         elif plan.calls:
-            reply.waiting = (plan.waiting, plan.language, plan.style)
             await reply.visible.wait()
             run = await self._begin(reply, plan)
             if not run.waits_for_client:
@@ -115,25 +114,33 @@ class Maker:
         """Say what the tools came to; fillers are said while they run."""
         if run.told:
             return
-        filling = asyncio.ensure_future(self._fill(reply))
-        try:
-            outcomes = [await asyncio.shield(future) for future in run.outcomes.values()]
-        finally:
-            filling.cancel()
+        opened = await self._fill(reply, run)
+        outcomes = [future.result() for future in run.outcomes.values()]
         run.told = True
         reply.stamp("acted")
         for call_id in run.outcomes:
             self._runs.pop(call_id, None)
         decision = await self._stage.model.complete(run.plan, outcomes)
         _note(reply, decision)
-        await self._say(reply, decision.reply, decision.language, decision.style)
+        told = decision.reply
+        rest = told[len(opened) :].lstrip() if opened and told.startswith(opened) else told
+        await self._say(reply, rest, decision.language, decision.style)
 
-    async def _fill(self, reply: Reply) -> None:
-        while True:
-            await reply.filler.wait()
+    async def _fill(self, reply: Reply, run: Run) -> str:
+        """Wait for the tools; where that takes long begin to tell, or say that it takes a moment. What was begun."""
+        opened, plan = "", run.plan
+        while not run.ready:
+            wanted = asyncio.ensure_future(reply.filler.wait())
+            open_calls: list[asyncio.Future[Any]] = [future for future in run.outcomes.values() if not future.done()]
+            try:
+                await asyncio.wait([*open_calls, wanted], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                wanted.cancel()
+            if reply.filler.is_set() and not run.ready and not opened:
+                opened = plan.opening
+                await self._say(reply, opened or plan.waiting, plan.language, plan.style)
             reply.filler.clear()
-            if reply.waiting:
-                await self._say(reply, *reply.waiting)
+        return opened
 
     async def _say(self, reply: Reply, text: str, language: Language, style: Style) -> None:
         if not text:

@@ -12,7 +12,7 @@ from step_audio_mini.converse import events
 from step_audio_mini.serve.pace import Pace, cut
 from step_audio_mini.serve.responses import Response
 from step_audio_mini.think.tools import Outcome
-from step_audio_mini.types import AudioChunk, Hearing, Language, Style
+from step_audio_mini.types import AudioChunk, Hearing
 
 Tell = Callable[[events.Event], None]
 _STEPS = {"heard": "listen", "planned": "think", "acted": "tools", "first": "speak_first"}
@@ -49,8 +49,6 @@ class Reply:
         self.response: Response | None = None
         self.visible, self.filler = asyncio.Event(), asyncio.Event()
         self.task: asyncio.Task[None] | None = None
-        self.waiting: tuple[str, Language, Style] | None = None
-        """What fills the time while tools run."""
         self.end_of_turn_ms = 0
         self.pace: Pace | None = None
         """Set before it is shown where the client holds still when asked to."""
