@@ -350,7 +350,6 @@ async def test_a_cut_at_the_length_that_the_agents_sdk_computes_is_accepted() ->
         await caller.until("conversation.item.truncated", lambda event: heard - 1 <= event["audio_end_ms"] <= heard)
 
 
-@pytest.mark.xfail(strict=True, reason="the server's estimate throws the sound away, so the client's word comes late")
 async def test_the_clients_word_on_what_was_heard_counts_more_than_the_servers_estimate() -> None:
     async with unharmed(FakeWorker(Script(speak_s=0.02))) as served, calling(served.url) as caller:
         await configure(caller)

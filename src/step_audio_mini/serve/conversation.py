@@ -38,6 +38,8 @@ class Entry:
     """Of a user message: whether a response answered it."""
     generation: int | None = None
     """Of an assistant message: the reply whose sound it holds."""
+    whole: bytes = b""
+    """Its sound before it was cut: the client's word may give back what our estimate took."""
     kept: tuple[int, str] | None = None
     """Of an assistant message that was cut: milliseconds of its sound, and their words."""
 
@@ -62,7 +64,8 @@ class Entry:
         if self.kept is None or self.item.status == "in_progress":
             return
         milliseconds, text = self.kept
-        self.audio = self.audio[: self.wire.size(milliseconds) // self.wire.width * self.wire.width]
+        self.whole = self.whole or self.audio
+        self.audio = self.whole[: self.wire.size(milliseconds) // self.wire.width * self.wire.width]
         content = [part.model_copy(update={"transcript": text}) for part in self.item.content[:1]]
         self.item = self.item.model_copy(update={"content": content})
 
@@ -143,12 +146,12 @@ class Conversation:
 
     def overflow(self) -> list[str]:
         """Ids of the oldest items that are too many; forgets old sound on the way."""
-        held = sum(len(entry.audio) for entry in self._entries.values())
+        held = sum(len(entry.whole or entry.audio) for entry in self._entries.values())
         for entry in self._entries.values():
             if held <= MOST_AUDIO:
                 break
-            held -= len(entry.audio)
-            entry.audio = b""
+            held -= len(entry.whole or entry.audio)
+            entry.audio = entry.whole = b""
         return list(self._entries)[: max(0, len(self._entries) - MOST_ITEMS)]
 
     def unanswered(self) -> Entry | None:

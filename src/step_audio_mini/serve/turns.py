@@ -291,7 +291,7 @@ class Turns:
             self._cut(response.entry, action.audio_end_ms, action.heard, whole=action.audio_end_ms >= response.sent_ms)
 
     def _cut(self, entry: Entry, milliseconds: int, text: str, whole: bool = False) -> None:
-        if not whole:
+        if not whole or entry.kept is not None:
             entry.kept = (milliseconds, text)
             entry.cut_now()
         facts = {"item_id": entry.id, "content_index": 0, "audio_end_ms": milliseconds}
