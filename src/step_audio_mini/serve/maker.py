@@ -88,8 +88,10 @@ class Maker:
         """The dialogue moves on when a reply without tools is seen, even where it is spoken over at once."""
         if reply.task is not None and not reply.visible.is_set():
             seen = asyncio.ensure_future(reply.visible.wait())
-            await asyncio.wait([seen, reply.task], return_when=asyncio.FIRST_COMPLETED)
-            seen.cancel()
+            try:
+                await asyncio.wait([seen, reply.task], return_when=asyncio.FIRST_COMPLETED)
+            finally:  # a call that ends meanwhile leaves no task behind
+                seen.cancel()
             if not reply.visible.is_set():
                 return
         try:
