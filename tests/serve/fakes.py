@@ -78,6 +78,7 @@ class FakeCall:
         self._begin()
         self.closed = False
         self.completed: list[str] = []
+        self.cuts: list[str] = []
 
     def _begin(self) -> None:
         self._spoken_ms = self._silence_ms = 0
@@ -143,6 +144,9 @@ class FakeCall:
         reply = plan.reply or f"Well, {told}."
         self.completed.append(reply)
         return Decision(plan.act, plan.state, calls, reply, "en", Style(), 0.9)
+
+    def cut_short(self, heard: str) -> None:
+        self.cuts.append(heard)
 
     async def speak(self, text: str, language: str = "en", style: Style | None = None) -> AsyncIterator[AudioChunk]:
         """A tone a word."""

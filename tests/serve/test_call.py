@@ -241,6 +241,7 @@ async def test_speech_over_the_answer_stops_it_and_cuts_it_to_what_was_heard() -
         line.sound(silence(0.8))
         await line.until("response.done")
     cut = line.of("conversation.item.truncated")[0]["audio_end_ms"]
+    assert line.call._stage.model.cuts[0].split() == ["once"] * (cut // 250)  # the mind knows what was not heard
     assert 300 <= cut <= 3000
     assert kept["content"][0]["transcript"].split() == ["once"] * (cut // 250)
     assert len(base64.b64decode(kept["content"][0]["audio"])) == cut * 48

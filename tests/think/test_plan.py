@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from step_audio_mini.think.alphabet import Role
 from step_audio_mini.think.mind import Mind, hearing_of, shipped_tools
+from step_audio_mini.think.state import Dialogue
 from step_audio_mini.think.store import Store
 from step_audio_mini.think.tools import Outcome
 
@@ -122,3 +123,14 @@ def test_every_call_has_its_outcome() -> None:
     plan = mind.plan(hearing_of("what time is it"), dialogue)
     with pytest.raises(ValueError, match="argument"):
         mind.complete(plan, [], dialogue)
+
+
+def test_a_question_that_was_hardly_heard_was_not_asked() -> None:
+    heard = Dialogue(last_act="confirm", last_reply="Shall I order a large latte?")
+    heard.cut_short("Shall I order a")
+    assert heard.pending
+    heard.cut_short("Shall I")
+    assert not heard.pending
+    done = Dialogue(last_act="done", last_reply="One large latte, coming up.")
+    done.cut_short("")
+    assert done.last_act == "done"

@@ -44,6 +44,9 @@ class Model(Protocol):
     async def complete(self, plan: Any, outcomes: Sequence[Outcome] = ()) -> Decision:
         """The dialogue moves on."""
 
+    def cut_short(self, heard: str) -> None:
+        """The latest reply was stopped when only these words of it had been heard."""
+
     def speak(self, text: str, language: Language, style: Style | None = None) -> AsyncIterator[AudioChunk]:
         """The voice."""
 

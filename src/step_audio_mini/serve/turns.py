@@ -294,6 +294,8 @@ class Turns:
         if not whole or entry.kept is not None:
             entry.kept = (milliseconds, text)
             entry.cut_now()
+            if entry.generation == max(self._stage.responses, default=None):
+                self._stage.model.cut_short(text)
         facts = {"item_id": entry.id, "content_index": 0, "audio_end_ms": milliseconds}
         self._stage.wire.send(rt.ConversationItemTruncatedEvent, **facts)
 

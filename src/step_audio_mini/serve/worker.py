@@ -208,6 +208,10 @@ class Call:
         decision: Decision = await self._think(lambda: self.mind.complete(plan, outcomes, self.dialogue))
         return decision
 
+    def cut_short(self, heard: str) -> None:
+        """The latest reply was stopped when only these words of it had been heard."""
+        self.dialogue.cut_short(heard)
+
     async def decide(self, hearing: Hearing) -> Decision:
         """Plan, run the pack's own tools beside the models, and complete."""
         plan = await self.plan(hearing)

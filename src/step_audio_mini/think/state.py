@@ -28,3 +28,8 @@ class Dialogue:
     def pending(self) -> bool:
         """True while the assistant waits for a yes or no."""
         return self.last_act == "confirm"
+
+    def cut_short(self, heard: str) -> None:
+        """Only this was heard of the last reply. A question of which less than half was heard was not asked."""
+        if self.pending and 2 * len(heard) < len(self.last_reply):
+            self.last_act = "sorry"
