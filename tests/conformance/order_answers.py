@@ -35,6 +35,7 @@ class Asked:
     event: Event
     event_id: str | None
     running: frozenset[str] = frozenset()  # responses the client saw running when it asked
+    again: bool = False  # a cut of what the client cut before
 
 
 class Answers:
@@ -49,6 +50,7 @@ class Answers:
         self.loose_errors = 0
         self.opened = 0
         self.running: set[str] = set()
+        self.cut: set[str] = set()  # items the client truncated
         self.metadata: list[Event] = []
 
     def client(self, event: Event) -> Iterator[str]:
@@ -57,7 +59,10 @@ class Answers:
             self.sent_ids.add(named)
         if event["type"] not in FREE:
             named = named if isinstance(named, str) else None
-            self.waiting.append(Asked(event["type"], event, named, frozenset(self.running)))
+            again = event["type"] == "conversation.item.truncate" and event["item_id"] in self.cut
+            self.waiting.append(Asked(event["type"], event, named, frozenset(self.running), again))
+            if event["type"] == "conversation.item.truncate":
+                self.cut.add(event["item_id"])
         if event["type"] == "response.create" and (event.get("response") or {}).get("metadata"):
             self.metadata.append(event["response"]["metadata"])
         return iter(())
@@ -149,8 +154,8 @@ def _same_item(asked: Asked, answer: Event) -> bool:
 def _truncated(asked: Asked, answer: Event) -> bool:
     if any(asked.event[name] != answer[name] for name in ("item_id", "content_index")):
         return False
-    # a client may round a part of a millisecond up, the server tells the whole ones
-    return bool(0 <= asked.event["audio_end_ms"] - answer["audio_end_ms"] <= 1)
+    # a client may round a part of a millisecond up, the server tells the whole ones; a second cut gives nothing back
+    return bool(answer["audio_end_ms"] <= asked.event["audio_end_ms"] <= answer["audio_end_ms"] + 1 or asked.again)
 
 
 def _responded(asked: Asked, answer: Event) -> bool:

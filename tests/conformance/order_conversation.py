@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tests.conformance.facts import BYTES_A_MS, Event, Facts, decoded, written
 
+ANONYMOUS = ""  # key of an item that its client gave no id
 ROUNDING_MS = 1.0  # lengths are told in whole milliseconds
 
 
@@ -20,7 +21,7 @@ class Conversation:
         self.undone: dict[str, Event] = {}  # items added and not done yet
         self.items: dict[str, Event] = {}
         self.committed: list[tuple[str, str | None]] = []
-        self.anchors: dict[str, str] = {}  # item id or call id -> the place its client asked for
+        self.asked: list[tuple[str, str | None, object]] = []  # (id or call id, place, event_id) that the client gave
         self.wanted_cuts: list[tuple[str, int]] = []
         self.spans: dict[str, tuple[int, int]] = {}  # heard item -> (audio_start_ms, audio_end_ms)
 
@@ -32,8 +33,8 @@ class Conversation:
         item = event["item"]
         if item.get("id"):
             self.theirs.add(item["id"])
-        if event.get("previous_item_id"):
-            self.anchors[str(item.get("id") or item.get("call_id") or "anonymous")] = event["previous_item_id"]
+        key = str(item.get("id") or item.get("call_id") or ANONYMOUS)
+        self.asked.append((key, event.get("previous_item_id"), event.get("event_id")))
         return iter(())
 
     def server(self, event: Event) -> Iterator[str]:
@@ -45,6 +46,7 @@ class Conversation:
             "conversation.item.truncated": self._truncated,
             "conversation.item.retrieved": self._retrieved,
             "response.created": self._responding,
+            "error": self._refused,
         }.get(event["type"])
         if handler:
             yield from handler(event)
@@ -67,7 +69,7 @@ class Conversation:
             yield f"item {name} added a second time"
         if name in self.facts.out_of_band:
             yield f"item {name} of an out-of-band response added to the conversation"
-        wanted = self.anchors.get(name) or self.anchors.get(str(item.get("call_id"))) or self.anchors.get("anonymous")
+        wanted = self._place(item)
         anchor = self._tail() if wanted is None else None if wanted == "root" else wanted
         if previous != anchor:
             yield f"item {name} added after {previous}, must come after {anchor}"
@@ -78,6 +80,22 @@ class Conversation:
         self.order.insert(self.order.index(previous) + 1 if previous in self.order else 0, name)
         self.undone[name] = item
         self.items[name] = item
+
+    def _place(self, item: Event) -> str | None:
+        """Where the client wanted an item that it made; None for the end, and for what the server made."""
+        keys = [item["id"], item.get("call_id") if item["type"] == "function_call_output" else None]
+        if item["type"] == "message" and item["id"] not in [name for name, _ in self.committed]:
+            keys += [ANONYMOUS] if item.get("status") != "in_progress" else []
+        for asked in self.asked:
+            if asked[0] in keys:
+                self.asked.remove(asked)
+                return asked[1]
+        return None
+
+    def _refused(self, event: Event) -> Iterator[str]:
+        named = event["error"].get("event_id")
+        self.asked = [asked for asked in self.asked if named is None or asked[2] != named]
+        return iter(())
 
     def _heard_first(self, item: Event, previous: str | None) -> Iterator[str]:
         waiting = [name for name, _ in self.committed]
@@ -121,8 +139,9 @@ class Conversation:
             yield f"truncated {name}, which is not the assistant's"
         if end > self.facts.sound_ms(name) + ROUNDING_MS:
             yield f"truncated {name} at {end} ms, but only {self.facts.sound_ms(name):.0f} ms were sent"
+        said = self.facts.item(name)
         wanted = [cut for cut in self.wanted_cuts if cut[0] == name and 0 <= cut[1] - end <= ROUNDING_MS]
-        said, asked = self.facts.item(name), bool(wanted)
+        asked = bool(wanted)
         if wanted:
             self.wanted_cuts.remove(wanted[0])
         estimate = asked and not said.cut_by_client  # the client knows better what was played than the server guessed

@@ -26,6 +26,7 @@ class Input:
         self.asked: list[tuple[str, object]] = []  # (what will say it, event_id): the client is ending the turn itself
         self.start_ms = 0
         self.end_ms = 0
+        self.taken_ms = 0  # sound before this was committed or cleared
         self.committed: set[str] = set()
         self.deltas: dict[str, str] = {}
         self.told: set[str] = set()
@@ -47,12 +48,13 @@ class Input:
         """Take what the client asked from the list once it is done or refused."""
         named = (event.get("error") or {}).get("event_id")
         for asked in self.asked:
-            if asked[0] == event["type"] or (event["type"] == "error" and asked[1] == named):
+            if asked[0] == event["type"] or (event["type"] == "error" and named and asked[1] == named):
                 self.asked.remove(asked)
                 return
 
     def server(self, event: Event) -> Iterator[str]:
         kind = event["type"]
+        by_itself = kind == "input_audio_buffer.committed" and event["item_id"] == self.stopped
         if kind == "input_audio_buffer.speech_started":
             yield from self._started(event)
         elif kind == "input_audio_buffer.speech_stopped":
@@ -65,9 +67,12 @@ class Input:
         elif kind == "input_audio_buffer.cleared" or (kind == "session.updated" and self.interfered):
             self.perhaps = (self.talking or self.perhaps) if kind == "session.updated" else None
             self.talking = self.stopped = None
+            if kind.endswith("cleared"):
+                self.taken_ms = self.end_ms
         elif kind.startswith("conversation.item.input_audio_transcription."):
             yield from self._transcript(event, kind.rsplit(".", 1)[1])
-        self._answer(event)
+        if not by_itself:  # a turn that ended by itself is not the answer to a commit that crossed it
+            self._answer(event)
 
     def _started(self, event: Event) -> Iterator[str]:
         start = event["audio_start_ms"]
@@ -77,11 +82,11 @@ class Input:
             yield f"speech_started({event['item_id']}) before {self.stopped} is committed"
         if event["item_id"] in self.committed:
             yield f"speech_started for {event['item_id']}, which is committed"
-        if start < self.end_ms:
-            yield f"speech_started at {start} ms, before the end of the last turn at {self.end_ms} ms"
+        if start < self.taken_ms:
+            yield f"speech_started at {start} ms, before the end of the last turn at {self.taken_ms} ms"
         if start > self.facts.appended_ms:
             yield f"speech_started at {start} ms, but only {self.facts.appended_ms:.1f} ms were appended"
-        self.talking, self.stopped, self.start_ms = event["item_id"], None, max(start, self.start_ms)
+        self.talking, self.stopped, self.start_ms = event["item_id"], None, start
 
     def _stopped(self, event: Event) -> Iterator[str]:
         if event["item_id"] not in (self.talking, self.perhaps):
@@ -106,6 +111,9 @@ class Input:
             yield f"committed {item} without speech_stopped"
         if self.talking == item:  # the client ended the turn
             self.talking = None
+        if self.stopped is None:  # by the client, who may have appended more since
+            self.conversation.spans.pop(item, None)
+        self.taken_ms = self.end_ms
         self.stopped = None
         self.committed.add(item)
 
