@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from step_audio_mini.listen.arcs import Arcs
+from step_audio_mini.listen.arcs import Arcs, to_bytes
 from step_audio_mini.listen.recogniser import Pronouncer, WordModel
 from step_audio_mini.listen.vocabulary import FIRST_WORD, Vocabulary
 from step_audio_mini.listen.wordgraph import compile_words
@@ -102,4 +102,4 @@ def word_model(general: Arcs, vocabulary: Vocabulary) -> WordModel:
         def __call__(self, word: str) -> Sequence[tuple[str, ...]]:
             return {"lamp": (("L", "AE1", "M", "P"),), "泵": (("b", "eng4"),)}.get(word, ())
 
-    return WordModel({"en": general}, vocabulary, Known(Weights(Path(), {})))
+    return WordModel({"en": to_bytes(general)}, vocabulary, Known(Weights(Path(), {})))

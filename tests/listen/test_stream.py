@@ -178,8 +178,7 @@ def test_a_pack_brings_new_words(word_model: WordModel, tmp_path: Path) -> None:
 
 
 def test_a_language_leaves_out_the_words_of_the_other(word_model: WordModel) -> None:
-    graphs = dict.fromkeys(("en", "zh"), word_model.graphs["en"])
-    both = WordModel(graphs, word_model.vocabulary, word_model.pronounce)
+    both = WordModel(dict.fromkeys(("en", "zh"), word_model.stored["en"]), word_model.vocabulary, word_model.pronounce)
     network = Script(silence(1))
     states = [len(Recogniser(network, both, language=choice).searcher.final) for choice in (None, "en", "zh")]
     assert states[1] == states[2] == (states[0] + 1) // 2

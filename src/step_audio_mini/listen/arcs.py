@@ -28,6 +28,8 @@ CONST_STATE = np.dtype(
     [("final", "<f4"), ("first", "<u4"), ("arcs", "<u4"), ("in_epsilons", "<u4"), ("out_epsilons", "<u4")]
 )
 """Records of OpenFst's const format."""
+_BLOCK = 65_536
+"""Arcs written at a time: a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -147,17 +149,18 @@ def write_const(arcs: Arcs, path: Path) -> None:
     states["in_epsilons"] = counted[arcs.first[1:]] - counted[arcs.first[:-1]]
     counted = np.concatenate([[0], np.cumsum(arcs.word == 0)])
     states["out_epsilons"] = counted[arcs.first[1:]] - counted[arcs.first[:-1]]
-    records = np.empty(len(arcs.unit), CONST_ARC)
-    for name in ("unit", "word", "cost", "target"):
-        records[name] = getattr(arcs, name)
     header = struct.pack("<i", 2125659606)
     for text in (b"const", b"standard"):
         header += struct.pack("<i", len(text)) + text
-    header += struct.pack("<iiQqqq", 2, 0, 1, 0, arcs.states, len(records))
+    header += struct.pack("<iiQqqq", 2, 0, 1, 0, arcs.states, len(arcs.unit))
     with path.open("wb") as out:
         out.write(header)
         states.tofile(out)
-        records.tofile(out)
+        for place in range(0, len(arcs.unit), _BLOCK):
+            records = np.empty(min(_BLOCK, len(arcs.unit) - place), CONST_ARC)
+            for name in ("unit", "word", "cost", "target"):
+                records[name] = getattr(arcs, name)[place : place + _BLOCK]
+            records.tofile(out)
 
 
 def from_fst(graph: Any) -> Arcs:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +28,8 @@ from step_audio_mini.text.letters import LetterToSound
 from step_audio_mini.text.lexicon import Lexicon, Pronunciation, is_han
 from step_audio_mini.text.phones import UNITS
 from step_audio_mini.types import Language
+
+NO_GRAPH = "weight part 'words' is not a word graph; install the package again"
 
 
 class Network(Protocol):
@@ -47,8 +51,8 @@ class Network(Protocol):
 class WordModel:
     """The general part of the search, as it ships."""
 
-    graphs: Mapping[str, Arcs]
-    """A word graph a language, by `zh` or `en`."""
+    stored: Mapping[str, bytes]
+    """A word graph a language, by `zh` or `en`, compressed: decoded they would weigh five times as much."""
     vocabulary: Vocabulary
     pronounce: Pronouncer
 
@@ -59,10 +63,17 @@ class WordModel:
             with zipfile.ZipFile(io.BytesIO(weights.read("words"))) as archive:
                 vocabulary = Vocabulary.from_text(archive.read("vocabulary.tsv").decode())
                 names = sorted(name for name in archive.namelist() if name.endswith(".npz"))
-                graphs = {name.removesuffix(".npz"): from_bytes(archive.read(name)) for name in names}
+                stored = {name.removesuffix(".npz"): archive.read(name) for name in names}
         except (zipfile.BadZipFile, KeyError, ValueError) as cause:
-            raise UserError("weight part 'words' is not a word graph; install the package again") from cause
-        return cls(graphs, vocabulary, Pronouncer(weights))
+            raise UserError(NO_GRAPH) from cause
+        return cls(stored, vocabulary, Pronouncer(weights))
+
+    def graph(self, language: str) -> Arcs:
+        """The word graph of a language, decoded anew (0.1 s) at every call."""
+        try:
+            return from_bytes(self.stored[language])
+        except (zipfile.BadZipFile, KeyError, ValueError) as cause:
+            raise UserError(NO_GRAPH) from cause
 
 
 class Pronouncer:
@@ -131,10 +142,10 @@ class Recogniser:
             raise UserError("the ears' units are not those of this version; use weights made for it")
         expected = expected or Expected()
         self.network, self.tuning = network, tuning or Tuning()
-        weighing, pronounce = self.tuning.weighing, words.pronounce
+        weighing = self.tuning.weighing
+        pronounce = copy(words.pronounce)  # its lexicon is read for new words alone, and goes with this function
         vocabulary = teach(words.vocabulary, expected.sounds_like, pronounce)
-        own = {name: graph for name, graph in words.graphs.items() if name == language} or words.graphs
-        general = [weigh(graph, weighing) for graph in own.values()]
+        own = [name for name in words.stored if name == language] or list(words.stored)
         special = []
         for sentences in expected.contexts:
             found = context(sentences, vocabulary, pronounce, cache)
@@ -142,10 +153,11 @@ class Recogniser:
                 special.append(weigh(found.graph, weighing))
                 vocabulary = found.vocabulary
         share = weighing.pack_share if special else 0.0
-        shares = [(1.0 - share) / len(general)] * len(general) + [share / max(1, len(special))] * len(special)
+        shares = [(1.0 - share) / len(own)] * len(own) + [share / max(1, len(special))] * len(special)
         hot = None
         if expected.hot_words:
             graph, vocabulary = hot_graph(expected.hot_words, vocabulary, pronounce)
             hot = weigh_hot(graph, weighing)
         self.vocabulary = vocabulary
-        self.searcher = Searcher(join([*general, *special], shares, weighing, hot), self.tuning.limits)
+        general = (weigh(words.graph(name), weighing) for name in own)
+        self.searcher = Searcher(join(chain(general, special), shares, weighing, hot), self.tuning.limits)

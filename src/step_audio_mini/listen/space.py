@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -52,37 +53,73 @@ def weigh_hot(arcs: Arcs, weighing: Weighing) -> Arcs:
     return replace(weighed, cost=cost, final=np.full_like(weighed.final, INFINITE))
 
 
-def join(graphs: Sequence[Arcs], shares: Sequence[float], weighing: Weighing, hot: Arcs | None = None) -> Arcs:
+def join(graphs: Iterable[Arcs], shares: Sequence[float], weighing: Weighing, hot: Arcs | None = None) -> Arcs:
     """One graph of several (weighed) ones over the same words.
 
     A sentence begins in graph i with probability `shares[i]`; between two words it may pass from each graph to any
     other. `hot`, a graph of phrases, may be entered there at a price of its own and is left for nothing. The link arcs
-    are used up.
+    are used up. An iterator's graphs are asked for one by one, each when the one before is no longer held.
     """
-    every = [*graphs, hot] if hot else list(graphs)
-    offsets = 1 + np.concatenate([[0], np.cumsum([graph.states for graph in every])])[:-1].astype(np.int32)
-    entries = [int(g.target[g.unit == LINK_IN][0]) + o for g, o in zip(every, offsets, strict=True)]
-    prices = np.array([weighing.cross] * len(graphs) + [weighing.hot] * (hot is not None)) * weighing.language
-    begin = np.append(-np.log(np.asarray(shares, np.float64)) * weighing.language, prices[len(graphs) :])
-    sources, columns = [np.zeros(len(every), np.int32)], [_silent(begin, offsets)]
-    for number, (graph, offset) in enumerate(zip(every, offsets, strict=True)):
-        source, out = graph.source + offset, graph.unit == LINK_OUT
-        keep = graph.unit < LINK_IN
-        sources.append(source[keep])
-        columns.append((graph.unit[keep], graph.word[keep], graph.cost[keep], graph.target[keep] + offset))
-        for other in range(len(every)):
-            if other != number:
-                sources.append(source[out])
-                price = prices[other] if number < len(graphs) else 0.0
-                columns.append(_silent(np.full(len(sources[-1]), price), np.full(len(sources[-1]), entries[other])))
-    final = np.concatenate([[weighing.silence * weighing.language], *(graph.final for graph in every)])
-    parts = [list(parts) for parts in zip(*columns, strict=True)]
-    columns.clear()
-    whole = [np.concatenate(parts.pop(0)) for _ in range(len(parts))]  # each column's parts go as it is made
-    return Arcs.gathered(np.concatenate(sources), whole, final)
+    parts = list(map(_Part, chain(graphs, [hot] if hot else [])))
+    general, count = len(shares), len(parts)
+    starts = np.cumsum([1, *(part.states for part in parts[:-1])])
+    entries = starts + [part.entry for part in parts]
+    prices = np.array([weighing.cross] * general + [weighing.hot] * (count - general)) * weighing.language
+    begin = np.append(-np.log(np.asarray(shares, np.float64)) * weighing.language, prices[general:])
+    first, costs, targets = [np.array([0, count])], [begin], [starts]
+    for number, part in enumerate(parts):
+        others = np.delete(np.arange(count), number)
+        price = prices[others] if number < general else np.zeros(len(others))
+        order = np.argsort(np.tile(part.out, len(others)), kind="stable")
+        costs.append(np.repeat(price, len(part.out))[order])
+        targets.append(np.repeat(entries[others], len(part.out))[order])
+        first.append(first[-1][-1] + part.first_with(len(others)))
+        part.columns["target"] += np.int32(starts[number])
+    final = np.concatenate([[weighing.silence * weighing.language], *(part.final for part in parts)])
+    none = [np.zeros(len(cost), np.int32) for cost in costs]
+    size = int(first[-1][-1])
+    return Arcs(
+        _whole("unit", size, parts, none),
+        _whole("word", size, parts, none),
+        _whole("cost", size, parts, [cost.astype(np.float32) for cost in costs]),
+        _whole("target", size, parts, [target.astype(np.int32) for target in targets]),
+        np.concatenate(first),
+        final.astype(np.float32),
+    )
 
 
-def _silent(cost: NDArray[Any], target: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Columns of arcs without labels, in the narrow types of all others: a wider one would widen the whole graph."""
-    none = np.zeros(len(cost), np.int32)
-    return none, none, cost.astype(np.float32), target.astype(np.int32)
+class _Part:
+    """A graph's own arcs, of which its links are taken out, and where they were."""
+
+    def __init__(self, graph: Arcs) -> None:
+        kept, out = graph.unit < LINK_IN, graph.unit == LINK_OUT
+        self.columns = {name: getattr(graph, name)[kept] for name in ("unit", "word", "cost", "target")}
+        self.entry = int(graph.target[graph.unit == LINK_IN][0])
+        self.final, self.states = graph.final, graph.states
+        self._first = np.append(0, np.cumsum(kept))[graph.first]
+        self._leaving = np.diff(np.append(0, np.cumsum(out))[graph.first])
+        self.out = np.repeat(np.arange(self.states), self._leaving)
+        """State of each way out, ascending."""
+
+    def places(self, links: int) -> NDArray[np.int64]:
+        """Where so many links for each way out, by state, go: after the last of their state's own arcs."""
+        return np.asarray(self._first[1:][np.repeat(self.out, links)], np.int64)
+
+    def first_with(self, links: int) -> NDArray[np.int64]:
+        """Number of arcs up to each state and with it, where every way out has become so many links."""
+        return np.asarray(self._first[1:] + links * np.cumsum(self._leaving), np.int64)
+
+
+def _whole(name: str, size: int, parts: Sequence[_Part], links: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """A column of the joined graph: the start's arcs, then of each part its own and, after each state's, its links.
+
+    The parts' columns go as they are taken: all columns of all graphs twice would be the most memory ever needed.
+    """
+    column, place = np.empty(size, links[0].dtype), len(parts)
+    column[:place] = links[0]
+    for part, linked in zip(parts, links[1:], strict=True):
+        own = part.columns.pop(name)
+        stop = place + len(own) + len(linked)
+        column[place:stop] = np.insert(own, part.places(len(parts) - 1), linked)
+        place = stop
+    return column

@@ -93,8 +93,13 @@ class Vocabulary:
     @classmethod
     def from_text(cls, text: str) -> Vocabulary:
         """What `to_text` wrote."""
-        rows = [line.split("\t") for line in text.splitlines()]
-        return cls([row[0] for row in rows], {row[0]: float(row[1]) for row in rows}, [row[2] for row in rows])
+        words, costs, spoken = [], {}, []
+        for line in text.splitlines():
+            word, cost, ways = line.split("\t")
+            words.append(word)
+            costs[word] = float(cost)
+            spoken.append(ways)
+        return cls(words, costs, spoken)
 
 
 def spoken_chinese(word: str) -> tuple[Pronunciation, ...]:

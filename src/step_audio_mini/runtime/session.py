@@ -29,7 +29,7 @@ class Graph:
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # steps are small; the arena only holds memory
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # steps are small; both only hold memory
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
