@@ -88,6 +88,14 @@ def test_speakers_trained_on_have_rows_of_their_own(cache: Cache) -> None:
     assert table["so762", f"word error, clips of the comparison, {mark}", "deaf"].n == 2
 
 
+def test_the_peer_hears_clips_that_we_heard(make_pack: MakePack, tmp_path: Path) -> None:  # noqa: F811
+    pack = make_pack("so762", rows_of("test", 6, text="hello there", lang="en", age=40))
+    build_cache([pack], tmp_path / "six")
+    test = EarsTest(Cache.open(tmp_path / "six"), Lexicon({}), most=4, most_peer=3)
+    compared = [row.n for row in measure(test, Parrot(), Deaf(), lambda _: None) if "comparison" in row.measure]
+    assert compared == [3, 3]
+
+
 def test_subsets_of_a_corpus_stand_apart(make_pack: MakePack, tmp_path: Path) -> None:  # noqa: F811
     said: dict[str, object] = {"text": "hello there", "lang": "en"}
     subsets = [{"id": "a", "subset": "test-clean"}, {"id": "b", "subset": "test-other"}]

@@ -67,7 +67,7 @@ def test_joined_arcs_are_those_of_a_sort(general: list[Arcs], hot: Arcs | None, 
 
 
 def test_a_graph_is_let_go_before_the_next_is_asked_for(general: Arcs) -> None:
-    held: list[weakref.ref[np.ndarray]] = []  # type: ignore[type-arg]
+    held: list[weakref.ref[np.ndarray]] = []
 
     def one_by_one() -> Iterator[Arcs]:
         for _ in range(3):

@@ -194,7 +194,7 @@ def measure(test: EarsTest, ears: Ears, peer: Peer | None, tell: Callable[[str],
             rows += marked(_greedy_rows(test, pack, language, group, heard), mark)
             rows += marked(_word_rows(pack, language, group, heard), mark)
         if peer and language == "en":
-            compared = [clip for clip in test.clips(pack, test.most_peer) if clip.id in heard]
+            compared = [clips[place] for place in _spread(len(clips), test.most_peer)]
             for mark, group in by_acquaintance(compared, test.trained_speakers).items():
                 rows += marked(_peer_rows(test, pack, peer, group, heard), mark)
     for language, name in (("en", "all English packs"), ("zh", "all Mandarin packs")):

@@ -145,7 +145,7 @@ class Recogniser:
         weighing = self.tuning.weighing
         pronounce = copy(words.pronounce)  # its lexicon is read for new words alone, and goes with this function
         vocabulary = teach(words.vocabulary, expected.sounds_like, pronounce)
-        own = [name for name in words.stored if name == language] or list(words.stored)
+        own: list[str] = [name for name in words.stored if name == language] or list(words.stored)
         special = []
         for sentences in expected.contexts:
             found = context(sentences, vocabulary, pronounce, cache)
