@@ -22,6 +22,13 @@ CHIEF = (
     ("leave alone what asks for nothing, English: false calls", "talk", "false tool calls on read sentences, English"),
     ("... Mandarin", "talk", "false tool calls on read sentences, Mandarin"),
     ("keep the thread of a dialogue of 2-4 turns (text)", "mind", "joint goal, whole dialogues"),
+    (
+        "catch a name that one line of a pack taught it",
+        "names",
+        "name found, taught by lines of a pack",
+        "taught names, both languages",
+    ),
+    ("... where nobody said one: false alarms", "names", "false alarms, taught by lines of a pack"),
     ("write down an English reader: word error", "ears", "word error", "libri_mini"),
     ("... a Mandarin speaker: character error", "ears", "character error", "cv_zh"),
     ("be understood: word error of PocketSphinx on its English", "voice", "word error heard by pocketsphinx"),
@@ -49,11 +56,15 @@ def measured() -> str:
             for row in rows
             if row["measure"] == measure and row["system"] == "step-audio-mini" and (not data or row["data"] in data)
         )
-        value, low, high = (f"{row[key]:.0f}" for key in ("value", "low", "high"))
+        value, low, high = (_figure(row[key]) for key in ("value", "low", "high"))
         lines.append(
             f"| {question} | {value} {row['unit']} | {low} ... {high} | {row['n']}, {row['data']}, {row['kind']} |\n"
         )
     return "".join(lines)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if value >= 2 or value == round(value) else f"{value:.1f}"
 
 
 if __name__ == "__main__":
