@@ -14,6 +14,8 @@ from step_audio_mini.evaluate.pictures import PICTURES, draw
 from step_audio_mini.evaluate.rejection import LEVELS, SCORES
 from step_audio_mini.evaluate.results import Results, Row, row
 from step_audio_mini.evaluate.robust import WAYS
+from step_audio_mini.evaluate.sureness import LEVELS as LEVELS_SURE
+from step_audio_mini.evaluate.sureness import RIGHT
 from step_audio_mini.evaluate.turns import LANGUAGES, PROFILES
 
 pytestmark = pytest.mark.unit
@@ -47,7 +49,15 @@ def every_part() -> list[Results]:
     chunks = [figure(f"{measure}, {name_of(chunk)}") for measure in told for chunk in CHUNKS]
     ends = ("turns ended before the last word, {}", "last word to end of turn, {}, p50")
     turns = [figure(end.format(name), data) for name in PROFILES for end in ends for data in LANGUAGES.values()]
-    parts = {"ears": ears, "robust": robust, "chunks": chunks, "turns": turns, "rejection": rejection}
+    sure = [figure(RIGHT + level, data) for level in LEVELS_SURE for data in ("cv_zh", "libri")]
+    parts = {
+        "ears": ears,
+        "reliability": sure,
+        "robust": robust,
+        "chunks": chunks,
+        "turns": turns,
+        "rejection": rejection,
+    }
     return [Results(name, "step-audio evaluate", tuple(rows)) for name, rows in parts.items()]
 
 
@@ -69,10 +79,11 @@ def test_pictures_are_small_and_the_same_every_time(tmp_path: Path) -> None:
 
 def test_pictures_show_what_was_measured(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    ears, confusions, robust, snr, chunks, turns, rejection = draw(every_part(), tmp_path)
+    ears, confusions, sure, robust, snr, chunks, turns, rejection = draw(every_part(), tmp_path)
     assert words_in(ears) >= {"libri_mini", "cv_zh", "pocketsphinx, clips of the comparison"}
     assert "kathleen" not in words_in(ears)  # the ears know her
     assert words_in(confusions) >= {"TH heard as S", "ing heard as in"}
+    assert words_in(sure) >= {"cv_zh", "libri"}
     assert words_in(robust) >= {*CONDITIONS, *WAYS}
     assert words_in(snr) >= {*NOISY, CAR}
     assert words_in(chunks) >= {"chunks of 160 ms", "chunks of 640 ms", "word error"}

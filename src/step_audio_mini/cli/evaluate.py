@@ -366,6 +366,7 @@ MEASURED = {
     "mind": ("mind_decoder", "mind_encoder", "mind_pieces"),
     "voice": ("acoustic", "ears", "letters", "lexicon", "vocoder"),
     "speaker": ("speaker",),
+    "reliability": ("ears", "letters", "lexicon", "words"),
     "runs": ("lexicon",),
     "names": ("ears", "letters", "lexicon", "words"),
     "turns": ("ears", "letters", "lexicon", "words"),
@@ -391,4 +392,4 @@ def _option(name: str, value: int, default: int) -> str:
     return "" if value == default else f" {name} {value}"
 
 
-from step_audio_mini.cli import evaluate_turns  # noqa: E402, F401 - adds its command
+from step_audio_mini.cli import evaluate_reliability, evaluate_turns  # noqa: E402, F401 - add their commands

@@ -18,6 +18,8 @@ from step_audio_mini.evaluate.confusions import JOINT
 from step_audio_mini.evaluate.rejection import LEVELS, SCORES
 from step_audio_mini.evaluate.results import Results, Row
 from step_audio_mini.evaluate.robust import WAYS
+from step_audio_mini.evaluate.sureness import LEVELS as SURE
+from step_audio_mini.evaluate.sureness import RIGHT
 from step_audio_mini.evaluate.trained import MARK
 from step_audio_mini.evaluate.turns import ALL, LANGUAGES, PROFILES
 
@@ -214,9 +216,33 @@ def draw_confusions(figure: Any, rows: Rows) -> bool:
     return bool(panels)
 
 
+def draw_reliability(figure: Any, rows: Rows) -> bool:
+    """Share of right words against how sure the ears were of them; the diagonal is what they promise."""
+    axes = figure.add_subplot(xlabel="sure, %", ylabel="right, %")
+    for data in sorted({row.data for row in rows}):
+        found = {
+            n: row for n, level in enumerate(SURE) for row in rows if (row.measure, row.data) == (RIGHT + level, data)
+        }
+        one = list(found.values())
+        if one:
+            middles = [100 * (place + 0.5) / len(SURE) for place in found]
+            axes.errorbar(middles, [row.value for row in one], yerr=_bars(one), fmt="o-", capsize=2, label=data)
+    if not axes.has_data():
+        return False
+    axes.plot((0, 100), (0, 100), color="0.7", linewidth=1)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="upper left")
+    return True
+
+
 PICTURES = (
     Picture("ears.svg", "ears", "Errors on the test clips of every pack with 95 % intervals", draw_ears),
     Picture("confusions.svg", "ears", "The commonest confusions of sounds with 95 % intervals", draw_confusions),
+    Picture(
+        "reliability.svg", "reliability", "Words right against how sure the ears were, 95 % intervals", draw_reliability
+    ),
     Picture("robust.svg", "robust", "What noise, rooms, lines and codecs cost, with 95 % intervals", draw_robust),
     Picture("snr.svg", "robust", "The error of the SNR estimate in known noise, with 95 % intervals", draw_snr),
     Picture("chunks.svg", "chunks", "Errors and delay of one network by its chunk length", draw_chunks),
