@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from step_audio_mini.data.cache import Cache, build_cache
-from step_audio_mini.evaluate.ears import EarsTest, Heard, OurEars, _Recorder, _spread, greedy_units, measure
+from step_audio_mini.evaluate.ears import EarsTest, Heard, OurEars, _Recorder, greedy_units, measure
+from step_audio_mini.evaluate.sample import spread
 from step_audio_mini.runtime.manifest import Weights
 from step_audio_mini.runtime.session import Graph
 from step_audio_mini.text.lexicon import Lexicon
@@ -121,6 +122,6 @@ def test_one_pass_gives_the_same_units_and_the_words(tmp_path: Path) -> None:
 
 
 def test_spread_is_even_and_bounded() -> None:
-    assert _spread(0, 5) == []
-    assert _spread(3, 5) == [0, 1, 2]
-    assert _spread(101, 3) == [0, 50, 100]
+    assert spread(range(0), 5) == []
+    assert spread(range(3), 5) == [0, 1, 2]
+    assert spread(range(101), 3) == [0, 50, 100]

@@ -109,7 +109,7 @@ def voice(
         track,
         most,
     )
-    _run("voice --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+    _run(_over("voice", most), weights, out, as_json, lambda tell: measure(test, tell))
 
 
 @app.command()
@@ -125,7 +125,7 @@ def talk(
     from step_audio_mini.evaluate.talk import measure
 
     test = _talk_test(Cache.open(cache), most, weights)
-    _run("talk --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+    _run(_over("talk", most), weights, out, as_json, lambda tell: measure(test, tell))
 
 
 @app.command()
@@ -146,7 +146,7 @@ def robust(
     opened, sounds = Weights.open(weights), Cache.open(cache)
     world = World.of(sounds)
     test = RobustTest(_talk_test(sounds, most, weights), OurEars(opened), lexicon_of(opened), world)
-    _run("robust --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+    _run(_over("robust", most), weights, out, as_json, lambda tell: measure(test, tell))
 
 
 @app.command()
@@ -163,7 +163,7 @@ def rejection(
     from step_audio_mini.think.mind import Mind
 
     test, mind = _talk_test(Cache.open(cache), most, weights), Mind.load(PACK, weights)
-    command = "rejection --cache DIR" + _option("--most", most, 1000)
+    command = _over("rejection", most)
     _run(command, weights, out, as_json, lambda tell: measure(test, mind, tell))
 
 
@@ -189,7 +189,7 @@ def names(
     untaught = StepAudio2Mini.from_pretrained(weights)
     talk = _talk_test(Cache.open(cache), most, weights)
     test = NamesTest(taught, lambda sound: untaught.listen(sound, "home").best.text, talk)
-    _run("names --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+    _run(_over("names", most), weights, out, as_json, lambda tell: measure(test, tell))
 
 
 @app.command()
@@ -209,7 +209,7 @@ def chunks(
     opened = Weights.open(weights)
     by_chunk = {chunk: OurEars(opened, chunk) for chunk in CHUNKS}
     test = ChunksTest(by_chunk, lexicon_of(opened), _talk_test(Cache.open(cache), most, weights))
-    _run("chunks --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+    _run(_over("chunks", most), weights, out, as_json, lambda tell: measure(test, tell))
 
 
 @app.command()
@@ -361,16 +361,13 @@ def line_of(row: Row) -> tuple[str, str]:
     return f"{row.value:.3g}{unit}", f"{interval}  {row.measure}{who}: {row.data}"
 
 
+HEARING = ("ears", "letters", "lexicon", "words")
 MEASURED = {
-    "ears": ("ears", "letters", "lexicon", "words"),
+    **dict.fromkeys(("chunks", "ears", "endurance", "names", "reliability", "turns"), HEARING),
     "mind": ("mind_decoder", "mind_encoder", "mind_pieces"),
     "voice": ("acoustic", "ears", "letters", "lexicon", "vocoder"),
     "speaker": ("speaker",),
-    "reliability": ("ears", "letters", "lexicon", "words"),
     "runs": ("lexicon",),
-    "names": ("ears", "letters", "lexicon", "words"),
-    "turns": ("ears", "letters", "lexicon", "words"),
-    **dict.fromkeys(("endurance", "chunks"), ("ears", "letters", "lexicon", "words")),
 }
 """Parts of the weights that a measurement depends on; all of them where none are named."""
 
@@ -385,6 +382,11 @@ def _facts(part: str, weights: str) -> dict[str, Any]:
     wanted = MEASURED.get(part) or [name for name, _ in parts]
     sums = ", ".join(f"{name} {one.sha256[:8]}" for name, one in parts if name in wanted)
     return {"version": version("step-audio-mini"), "weights": sums}
+
+
+def _over(name: str, most: int) -> str:
+    """The command of a measurement over a cache."""
+    return f"{name} --cache DIR" + _option("--most", most, 1000)
 
 
 def _option(name: str, value: int, default: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from step_audio_mini.cli.evaluate import CacheOption, MostOption, OutOption, _option, _run, app
+from step_audio_mini.cli.evaluate import CacheOption, MostOption, OutOption, _over, _run, app
 from step_audio_mini.cli.options import BUILT_IN, JsonOption, WeightsOption
 
 
@@ -23,5 +23,5 @@ def reliability(
 
     opened = Weights.open(weights)
     test = EarsTest(Cache.open(cache), lexicon_of(opened), most, 0, trained_speakers(opened))
-    command = "reliability --cache DIR" + _option("--most", most, 1000)
+    command = _over("reliability", most)
     _run(command, weights, out, as_json, lambda tell: measure(test, OurEars(opened), tell))

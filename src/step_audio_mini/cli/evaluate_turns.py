@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from step_audio_mini.cli.evaluate import CacheOption, MostOption, OutOption, _option, _run, app
+from step_audio_mini.cli.evaluate import CacheOption, MostOption, OutOption, _over, _run, app
 from step_audio_mini.cli.options import BUILT_IN, JsonOption, WeightsOption
 
 
@@ -28,4 +28,4 @@ def turns(
     ears = rooms.ears("home", "auto")
     assert isinstance(ears, Stream)
     test = TurnsTest(Cache.open(cache), ears, lexicon_of(opened), most, trained_speakers(opened))
-    _run("turns --cache DIR" + _option("--most", most, 1000), weights, out, as_json, lambda tell: measure(test, tell))
+    _run(_over("turns", most), weights, out, as_json, lambda tell: measure(test, tell))

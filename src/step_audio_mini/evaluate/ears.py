@@ -21,6 +21,7 @@ from step_audio_mini.evaluate.intervals import Count, rate
 from step_audio_mini.evaluate.measures import ErrorCount, character_errors, phone_errors, syllable_errors, word_errors
 from step_audio_mini.evaluate.reliability import calibration_figure, right_words
 from step_audio_mini.evaluate.results import Row, row
+from step_audio_mini.evaluate.sample import spread
 from step_audio_mini.evaluate.trained import by_acquaintance, marked
 from step_audio_mini.listen.alignment import calibration_of
 from step_audio_mini.listen.recogniser import Recogniser, Tuning, WordModel
@@ -162,7 +163,7 @@ class EarsTest:
     def clips(self, pack: str, most: int) -> list[Clip]:
         """Test clips of a pack, or of one subset of it, that have a transcript."""
         found = [clip for clip in self._clips if subset(clip) == pack]
-        return [found[place] for place in _spread(len(found), most)]
+        return spread(found, most)
 
     @cached_property
     def packs(self) -> dict[str, str]:
@@ -194,7 +195,7 @@ def measure(test: EarsTest, ears: Ears, peer: Peer | None, tell: Callable[[str],
             rows += marked(_greedy_rows(test, pack, language, group, heard), mark)
             rows += marked(_word_rows(pack, language, group, heard), mark)
         if peer and language == "en":
-            compared = [clips[place] for place in _spread(len(clips), test.most_peer)]
+            compared = spread(clips, test.most_peer)
             for mark, group in by_acquaintance(compared, test.trained_speakers).items():
                 rows += marked(_peer_rows(test, pack, peer, group, heard), mark)
     for language, name in (("en", "all English packs"), ("zh", "all Mandarin packs")):
@@ -251,8 +252,3 @@ def _rows(
     note = f"{dropped} clips dropped: a word outside the reference pronunciations" if dropped else ""
     more = {"system": system} if system else {}
     return [row(name, pack, rate(counts), "real", note=note, **more)]
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most `most` of `count` places, evenly spaced."""
-    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most))}) if count else []

@@ -16,6 +16,7 @@ from step_audio_mini.evaluate.intervals import Count, Figure, percentile, rate
 from step_audio_mini.evaluate.measures import slots_right
 from step_audio_mini.evaluate.mind import Case, phrasing_rows, read_set
 from step_audio_mini.evaluate.results import Row, row
+from step_audio_mini.evaluate.sample import spread
 from step_audio_mini.evaluate.speed import answering_megabytes
 from step_audio_mini.model import StepAudio2Mini
 from step_audio_mini.runtime.manifest import BUILT_IN
@@ -53,7 +54,7 @@ class TalkTest:
         """Clips of strangers in packs, evenly spaced within each, `count` in all where there are so many."""
         strange = [c for c in self.cache.clips if c.split == split and c.speaker not in self.trained]
         groups = [[c for c in strange if c.pack == name and c.lang in ("en", "zh")] for name in packs]
-        return list(islice(_in_turn([_spread(group, count) for group in groups if group]), min(count, self.most)))
+        return list(islice(_in_turn([spread(group, count) for group in groups if group]), min(count, self.most)))
 
     def sound(self, clip: Clip) -> Samples:
         """Samples of a clip, (n,) float32."""
@@ -122,7 +123,7 @@ def _named(clip: Clip, decision: Decision) -> bool:
 def phrasing_voice_rows(test: TalkTest) -> list[Row]:
     """Held-out phrasings by voices that nobody trained on; Mandarin has variants of one synthesiser only."""
     answers, model = [], test.strict or test.model
-    for number, case in enumerate(_spread(list(read_set("phrasings")), test.most)):
+    for number, case in enumerate(spread(list(read_set("phrasings")), test.most)):
         hearing = model.listen(np.concatenate([EDGE, spoken(case, number), EDGE]), case.pack)
         answers.append((case, [model.think(hearing, case.pack)]))
     voices = f"Flite {', '.join(peers.FLITE_VOICES)}; Mandarin by {len(peers.ESPEAK_VARIANTS)} variants of espeak-ng"
@@ -236,8 +237,3 @@ def _in_turn(groups: Sequence[Sequence[Clip]]) -> Iterator[Clip]:
     """Clips of the groups in rotation."""
     for place in range(max((len(group) for group in groups), default=0)):
         yield from (group[place] for group in groups if place < len(group))
-
-
-def _spread(items: Sequence[Any], most: int) -> list[Any]:
-    """At most `most` of the items, evenly spaced."""
-    return [items[int(place)] for place in np.linspace(0, len(items) - 1, min(len(items), most))] if items else []

@@ -17,6 +17,7 @@ from step_audio_mini.evaluate.intervals import Count, mean, rate, ratio
 from step_audio_mini.evaluate.likeness import aligned, melody_correlation
 from step_audio_mini.evaluate.measures import syllable_errors, word_errors
 from step_audio_mini.evaluate.results import Row, row
+from step_audio_mini.evaluate.sample import spread
 from step_audio_mini.types import Language, Samples
 
 MANDARIN_SPEAKER = "cvf0252fe7cd27"
@@ -76,7 +77,7 @@ class VoiceTest:
 
 def english_clips(cache: Cache, most: int) -> list[Clip]:
     """Test prompts of kathleen."""
-    return _spread([c for c in cache.clips if c.pack == "kathleen" and c.split == "test"], most)
+    return spread([c for c in cache.clips if c.pack == "kathleen" and c.split == "test"], most)
 
 
 def mandarin_clips(cache: Cache, most: int) -> list[Clip]:
@@ -87,7 +88,7 @@ def mandarin_clips(cache: Cache, most: int) -> list[Clip]:
     """
     clips = {c.text: c for c in cache.clips if c.pack == "cv_zh" and c.speaker == MANDARIN_SPEAKER}
     order = sorted(clips, key=lambda text: hashlib.sha256(text.encode()).digest())
-    return _spread([clips[text] for text in order[:HELD_OUT]], most)
+    return spread([clips[text] for text in order[:HELD_OUT]], most)
 
 
 def measure(test: VoiceTest, tell: Callable[[str], None]) -> list[Row]:
@@ -183,8 +184,3 @@ def _range(test: VoiceTest, clips: list[Clip]) -> tuple[float, float]:
         return ANYBODY
     middle = float(np.median(found[found > 0]))
     return middle / SPAN, middle * SPAN
-
-
-def _spread(clips: list[Clip], most: int) -> list[Clip]:
-    """At most `most` of the clips, evenly spaced."""
-    return [clips[int(place)] for place in np.linspace(0, len(clips) - 1, min(len(clips), most))] if clips else []
