@@ -169,7 +169,7 @@ class TrainedRooms:
 
         return *load_network(self._weights), shipped_tools(Store(self._state)) | dict(self._tools)
 
-    def voice(self) -> Voice:
+    def voice(self) -> Speaker:
         """The mouth."""
         return self._speaker
 

@@ -79,6 +79,8 @@ class FakeCall:
         self.closed = False
         self.completed: list[str] = []
         self.cuts: list[str] = []
+        self.languages: list[str] = []
+        self.voices: list[str | None] = []
 
     def _begin(self) -> None:
         self._spoken_ms = self._silence_ms = 0
@@ -148,9 +150,17 @@ class FakeCall:
     def cut_short(self, heard: str) -> None:
         self.cuts.append(heard)
 
-    async def speak(self, text: str, language: str = "en", style: Style | None = None) -> AsyncIterator[AudioChunk]:
-        """A tone a word."""
+    async def listen_to(self, language: str) -> None:
+        """Remembered."""
+        self._check("listen_to")
+        self.languages.append(language)
+
+    async def speak(
+        self, text: str, language: str = "en", style: Style | None = None, voice: str | None = None
+    ) -> AsyncIterator[AudioChunk]:
+        """A tone a word; which voice was asked for is remembered."""
         self._check("speak")
+        self.voices.append(voice)
         words = text.split(" ")
         for place, word in enumerate(words):
             if self._script.speak_s:
@@ -194,6 +204,10 @@ class FakeWorker:
         call = FakeCall(self.script, self)
         self.opened.append(call)
         return call
+
+    def voices(self) -> tuple[str, ...]:
+        """One, and one more."""
+        return "ann", "li"
 
     alive = True
 

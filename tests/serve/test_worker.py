@@ -6,8 +6,7 @@ import asyncio
 import gc
 import threading
 import time
-import weakref
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
@@ -17,153 +16,12 @@ from step_audio_mini.errors import UserError
 from step_audio_mini.serve.worker import Call, CallClosedError, Heard, Worker
 from step_audio_mini.types import (
     Attributes,
-    AudioChunk,
-    Decision,
-    DialogueState,
     Hearing,
-    Hypothesis,
-    Language,
     Samples,
-    Style,
-    Word,
 )
+from tests.serve.worker_fakes import CHUNK, Rooms, Steps
 
 pytestmark = pytest.mark.unit
-
-CHUNK = 5_120
-
-
-class CountingEars:
-    """Ears that know how much sound they took and its sum; a step takes a chunk."""
-
-    network, shares = "net", True
-
-    def __init__(self) -> None:
-        self.total, self.taken, self.chunks, self.waiting = 0.0, 0, 0, 0
-
-    @property
-    def ready(self) -> bool:
-        return self.waiting >= CHUNK
-
-    @property
-    def speech(self) -> float:
-        return min(1.0, self.total)
-
-    end_probability, silence = 0.25, 0.4
-
-    @property
-    def spoken(self) -> bool:
-        return self.total > 0
-
-    @property
-    def seconds(self) -> float:
-        return self.taken / 16_000
-
-    def take(self, samples: Samples) -> None:
-        self.total, self.taken, self.waiting = (
-            self.total + float(samples.sum()),
-            self.taken + len(samples),
-            self.waiting + len(samples),
-        )
-
-    def accept(self, samples: Samples) -> bool:
-        raise AssertionError("a worker steps the ears itself")
-
-    def partial(self) -> Hypothesis:
-        return Hypothesis((Word(f"{self.total:.2f}", 0.0, 1.0, 1.0, "en"),), float(self.chunks))
-
-    def close(self) -> None:
-        self.waiting = CHUNK * -(-self.waiting // CHUNK)
-
-    def hearing(self) -> Hearing:
-        assert not self.ready
-        return Hearing((self.partial(),), Attributes(30.0, 4.0, None), np.zeros((0, 3), np.float32))
-
-    def finish(self) -> Hearing:
-        raise AssertionError("a worker steps the ears itself")
-
-    def snapshot(self) -> CountingEars:
-        other = self.fresh()
-        other.__dict__.update(self.__dict__)
-        return other
-
-    def fresh(self) -> CountingEars:
-        return CountingEars()
-
-
-class Steps:
-    """What steps the ears: remembers how many went together; may take its time, and fail."""
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds, self.sizes, self.error = seconds, list[int](), None
-
-    error: BaseException | None
-
-    def __call__(self, streams: Sequence[Any]) -> None:
-        if self.error is not None:
-            raise self.error
-        time.sleep(self.seconds)
-        self.sizes.append(len(streams))
-        for stream in streams:
-            stream.waiting -= CHUNK
-            stream.chunks += 1
-
-
-class EchoMind:
-    """Says what it heard; its tool takes a while. A dialogue is a list of replies."""
-
-    def dialogue(self, language: Language | None = None) -> list[str]:
-        return []
-
-    def plan(self, hearing: Hearing, dialogue: list[str]) -> str:
-        return f"{len(dialogue)} {hearing.best.text}"
-
-    def run(self, plan: str) -> list[str]:
-        time.sleep(0.2)
-        return ["ok"]
-
-    def accept(self, plan: str, dialogue: list[str]) -> None:
-        dialogue.append("accepted")
-
-    def complete(self, plan: str, outcomes: Sequence[str], dialogue: list[str]) -> Decision:
-        dialogue.append(plan)
-        return Decision("inform", DialogueState(), (), f"{plan} {' '.join(outcomes)}", "en", Style(), 1.0)
-
-    def decide(self, hearing: Hearing, dialogue: list[str]) -> Decision:
-        raise AssertionError("a worker plans")
-
-
-class SlowVoice:
-    """A piece of 0.1 s for every word; remembers how many it made."""
-
-    def __init__(self) -> None:
-        self.made = 0
-
-    def stream(self, text: str, language: Language, style: Style) -> Iterator[AudioChunk]:
-        if not text:
-            raise UserError("nothing to say; give words")
-        return self._pieces(text)
-
-    def _pieces(self, text: str) -> Iterator[AudioChunk]:
-        for number, _ in enumerate(text.split()):
-            self.made += 1
-            yield AudioChunk(np.full(1_600, number, np.float32))
-
-
-class Rooms:
-    def __init__(self) -> None:
-        self.made_voice, self.ears_made = SlowVoice(), list[weakref.ref[CountingEars]]()
-
-    def ears(self, pack: Any, language: Any) -> CountingEars:
-        ears = CountingEars()
-        self.ears_made.append(weakref.ref(ears))
-        return ears
-
-    def mind(self, pack: Any) -> EchoMind:
-        return EchoMind()
-
-    def voice(self) -> SlowVoice:
-        return self.made_voice
 
 
 def with_worker(
@@ -207,12 +65,41 @@ def test_the_clock_counts_all_sound_and_a_turn_may_begin_with_what_was_before() 
         call = await worker.open("home")
         assert (await call.hear(np.full(24_000, 1e-5, np.float32))).audio_ms == 1500
         await call.reset(keep_ms=300)
-        assert call.turn_ms == 1200
         heard = await call.hear(np.zeros(160, np.float32))
         assert (heard.audio_ms, heard.text) == (1510, "0.05")
         assert (heard.end, heard.silence_ms) == (0.25, 400)
         await call.reset()
         assert (await call.hearing()).best.text == "0.00"
+
+    with_worker(work)
+
+
+def test_another_language_holds_from_the_next_turn_on_and_at_once_before_speech() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        call = await worker.open("home")
+        await call.hear(np.full(4_000, -0.001, np.float32))
+        await call.listen_to("zh")
+        assert (await call.hear(np.zeros(160, np.float32))).text == "zh -4.00", "what was not speech yet is heard again"
+        assert call.dialogue.language == "zh"
+        await call.hear(np.full(8_000, 0.001, np.float32))
+        await asyncio.gather(call.listen_to("auto"), call.listen_to("en"))
+        assert (await call.hear(np.zeros(160, np.float32))).text == "zh 4.00"
+        await call.reset()
+        assert (await call.hear(np.full(4_000, 0.001, np.float32))).text == "en 4.00"
+        await call.close()
+        with pytest.raises(CallClosedError):
+            await call.listen_to("auto")
+
+    with_worker(work)
+
+
+def test_a_reply_may_have_a_voice_of_its_own() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        assert worker.voices() == ("ann", "li")
+        call = await worker.open("home")
+        for voice in (None, "li"):
+            assert [piece async for piece in call.speak("one", "en", voice=voice)]
+        assert rooms.made_voice.asked == [None, "li"]
 
     with_worker(work)
 
@@ -247,9 +134,9 @@ def test_silence_without_end_is_bounded() -> None:
     async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
         call = await worker.open("home")
         for _ in range(25):
-            heard = await call.hear(np.zeros(16_000, np.float32))
+            heard = await call.hear(np.full(16_000, -0.001, np.float32))
         assert heard.audio_ms == 25_000
-        assert 15_000 < call.turn_ms <= 20_000
+        assert heard.text == "-80.00", "the last five seconds"
 
     with_worker(work)
 

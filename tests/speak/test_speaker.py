@@ -16,9 +16,9 @@ from step_audio_mini.errors import UserError
 from step_audio_mini.speak.acoustic import AcousticVoice
 from step_audio_mini.speak.frontend import ENDS, SYMBOLS, TONES, Frontend
 from step_audio_mini.speak.speaker import CEILING, KNEE, LONGEST_TEXT, Fading, Speaker, limited
-from step_audio_mini.speak.voices import choose_voice
+from step_audio_mini.speak.voices import choose_voice, voices_of
 from step_audio_mini.text.lexicon import Lexicon
-from step_audio_mini.types import AudioChunk, Frames, Samples, Style
+from step_audio_mini.types import AudioChunk, Frames, Language, Samples, Style
 
 pytestmark = pytest.mark.unit
 
@@ -31,10 +31,11 @@ class FakeAcoustic:
     facts: Mapping[str, Any] = {"symbols": list(SYMBOLS), "tones": list(TONES), "ends": list(ENDS), "voices": VOICES}
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.calls, self.voices = 0, list[int]()
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         self.calls += 1
+        self.voices += feeds["voice"].tolist()
         durations = (feeds["phones"] > 0) * np.int64(round(4 / float(feeds["speed"][0])))
         frames = int(durations.sum(1).max())
         f0 = np.full((len(durations), frames), 100.0, np.float32) * (1 + feeds["voice"][:, None])
@@ -210,6 +211,30 @@ def test_each_language_has_its_voice(acoustic: FakeAcoustic) -> None:
         choose_voice(AcousticVoice(acoustic).voices, "en", "eve")
     with pytest.raises(UserError, match="no voice speaks 'zh'"):
         choose_voice(AcousticVoice(acoustic).voices[:1], "zh")
+
+
+def test_a_reply_is_spoken_by_the_voice_named_as_far_as_that_knows_the_language(
+    speaker: Speaker, acoustic: FakeAcoustic
+) -> None:
+    assert [voice.name for voice in speaker.voices] == ["ann", "li", "bob"]
+    preferred = Speaker(Frontend(Lexicon({})), AcousticVoice(acoustic), FakeVocoder(), "bob")
+    assert [voice.name for voice in preferred.voices] == ["bob", "li", "ann"]
+
+    def speakers(text: str, language: Language, voice: str | None) -> list[str]:
+        acoustic.voices.clear()
+        list(speaker.stream(text, language, None, voice))
+        return [VOICES[index]["name"] for index in acoustic.voices]
+
+    assert [speakers("hello", "en", voice) for voice in (None, "ann", "li", "bob")] == [["ann"]] * 3 + [["bob"]]
+    assert [speakers("你好", "zh", voice) for voice in (None, "bob")] == [["li"]] * 2
+    assert speakers("hello 你好", "en", "bob") == ["bob", "li"]
+    with pytest.raises(UserError, match="unknown voice 'eve'"):
+        speaker.stream("hello", "en", None, "eve")
+
+
+def test_a_voice_without_a_name_is_called_after_its_language() -> None:
+    told = voices_of({"voices": [{"name": "cvf0252fe7cd27", "language": "zh"}, {"name": "ann", "language": "en"}]})
+    assert [voice.name for voice in told] == ["mandarin", "ann"]
 
 
 def test_mixed_text_is_spoken(speaker: Speaker) -> None:

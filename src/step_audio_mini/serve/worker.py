@@ -14,17 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from step_audio_mini.listen.stream import advance
-from step_audio_mini.rooms import EarStream, LanguageChoice, Mind, Packs, Voice
+from step_audio_mini.rooms import EarStream, LanguageChoice, Mind, Packs
 from step_audio_mini.serve.batch import WINDOW, CallClosedError, Lane, ModelThread, Task
 from step_audio_mini.types import SAMPLE_RATE, AudioChunk, Decision, Hearing, Language, Samples, Style
 
 __all__ = ["Call", "CallClosedError", "Heard", "Load", "Worker"]
 
+T = TypeVar("T")
 EARS, MIND, VOICE = 0.04, 0.08, 0.12
 """Seconds after which a step of each is due. What a reply has been given of sound already puts off its next piece."""
 CHUNK_SECONDS = 0.32
@@ -108,6 +109,25 @@ class CallMind(Mind, Protocol):
         """The reply; the dialogue moves on."""
 
 
+class NamedVoice(Protocol):
+    """`speak.voices.Voice`, or a fake of it."""
+
+    @property
+    def name(self) -> str:
+        """What to ask for it by."""
+
+
+class CallVoice(Protocol):
+    """`speak.speaker.Speaker`, or a fake of it."""
+
+    @property
+    def voices(self) -> Sequence[NamedVoice]:
+        """All there are, the usual ones first."""
+
+    def stream(self, text: str, language: Language, style: Style, voice: str | None) -> Iterator[AudioChunk]:
+        """Speak, piece by piece."""
+
+
 class CallRooms(Protocol):
     """`rooms.TrainedRooms`, or fakes of them."""
 
@@ -117,7 +137,7 @@ class CallRooms(Protocol):
     def mind(self, pack: Packs) -> CallMind:
         """The mind with a pack."""
 
-    def voice(self) -> Voice:
+    def voice(self) -> CallVoice:
         """The mouth."""
 
 
@@ -128,15 +148,19 @@ class Call:
     `close` everything raises `CallClosedError`.
     """
 
-    def __init__(self, worker: Worker, ears: Ears, mind: CallMind, voice: Voice, language: Language | None) -> None:
-        self._worker, self._ears, self._voice = worker, ears, voice
+    def __init__(
+        self, worker: Worker, packs: Packs, ears: Ears, mind: CallMind, voice: CallVoice, language: Language | None
+    ) -> None:
+        self._worker, self._packs, self._voice = worker, packs, voice
+        self._ears = self._kind = ears
+        """Those of the turn, and those that the next ones are like."""
         self.mind = mind
         """What its packs are and which tools they have; to be asked for plans through the call only."""
         self.dialogue = mind.dialogue(language)
         """What the conversation remembers."""
         self._listening, self._thinking = Lane(), Lane()
         self._lanes = {self._listening, self._thinking}
-        self._samples = self._began = 0
+        self._samples = 0
         self._kept = np.zeros(0, np.float32)
         self._paced = 0.0
 
@@ -169,21 +193,32 @@ class Call:
             text=ears.partial().text,
         )
 
+    async def listen_to(self, language: LanguageChoice) -> None:
+        """Keep to a language from the next turn on: from this one, where nothing was said in it yet.
+
+        Other ears are loaded first, beside the models. What the conversation remembers stays; silence is answered in
+        the language.
+        """
+        kind = await self._worker._load(lambda rooms: rooms.ears(self._packs, language))
+        await self._ask(self._listening, self._listen_as(kind, language), time.monotonic() + EARS, kept=True)
+
+    def _listen_as(self, kind: Ears, language: LanguageChoice) -> Task:
+        self._kind = kind
+        if language != "auto":
+            self.dialogue.language = language
+        if not self._ears.spoken:
+            yield from self._begin(self._ears.seconds)
+
     async def reset(self, keep_ms: int = 0) -> None:
         """A new turn: fresh ears, that begin with the last `keep_ms` (at most 2000) of the sound before."""
         await self._ask(self._listening, self._begin(keep_ms / 1000), time.monotonic() + EARS, kept=True)
 
     def _begin(self, keep: float) -> Task:
         kept = self._kept[len(self._kept) - min(len(self._kept), max(0, round(keep * SAMPLE_RATE))) :]
-        self._ears, self._began = self._ears.fresh(), self._samples - len(kept)
+        self._ears = self._kind.fresh()
         self._ears.take(kept)
         while self._ears.ready:
             yield self._ears
-
-    @property
-    def turn_ms(self) -> int:
-        """Where on the call's clock the present ears began: times of words in a `Hearing` count from here."""
-        return self._began * 1000 // SAMPLE_RATE
 
     async def hearing(self) -> Hearing:
         """What was understood so far, as if the turn ended here; the ears go on."""
@@ -221,16 +256,17 @@ class Call:
         return await self._ask(self._thinking, _once(work), time.monotonic() + MIND)
 
     async def speak(
-        self, text: str, language: Language, style: Style | None = None
+        self, text: str, language: Language, style: Style | None = None, voice: str | None = None
     ) -> AsyncGenerator[AudioChunk, None]:
         """Sound of a reply, piece by piece, with the words that end in each; closing the iterator stops the work.
 
-        UserError at the first piece where nothing of the text can be spoken.
+        `voice`, of `Worker.voices`, speaks the language it can, the usual voices all else. UserError at the first piece
+        where nothing of the text can be spoken, or where there is no such voice.
         """
         due = time.monotonic() + VOICE
         with self._lane() as lane:
             chunks: Iterator[AudioChunk] = await self._ask(
-                lane, _once(lambda: self._voice.stream(text, language, style or Style())), due
+                lane, _once(lambda: self._voice.stream(text, language, style or Style(), voice)), due
             )
             chunk: AudioChunk | None
             while (chunk := await self._ask(lane, _once(lambda: next(chunks, None)), due)) is not None:
@@ -298,18 +334,24 @@ class Worker:
 
     async def open(self, pack: Packs, language: LanguageChoice = "auto") -> Call:
         """A new call; what its pack needs is loaded beside the model thread, so that other calls go on."""
-
-        def load() -> tuple[Ears, CallMind, Voice]:
-            return self._rooms.ears(pack, language), self._rooms.mind(pack), self._rooms.voice()
-
-        if not self.alive:
-            raise CallClosedError("the worker does not run")
-        ears, mind, voice = await asyncio.get_running_loop().run_in_executor(self._loader, load)
-        if not self.alive:
-            raise CallClosedError("the worker does not run")
-        call = Call(self, ears, mind, voice, None if language == "auto" else language)
+        ears, mind, voice = await self._load(
+            lambda rooms: (rooms.ears(pack, language), rooms.mind(pack), rooms.voice())
+        )
+        call = Call(self, pack, ears, mind, voice, None if language == "auto" else language)
         self._calls.add(call)
         return call
+
+    async def _load(self, what: Callable[[CallRooms], T]) -> T:
+        if not self.alive:
+            raise CallClosedError("the worker does not run")
+        loaded = await asyncio.get_running_loop().run_in_executor(self._loader, what, self._rooms)
+        if not self.alive:
+            raise CallClosedError("the worker does not run")
+        return loaded
+
+    def voices(self) -> tuple[str, ...]:
+        """Names that `Call.speak` takes, the usual voice of each language first; loads the voices."""
+        return tuple(voice.name for voice in self._rooms.voice().voices)
 
     @property
     def load(self) -> Load:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,10 +65,11 @@ class Speaker:
     ) -> None:
         """`voice` names a preferred voice for its language; other languages are spoken by their own."""
         self._frontend, self._acoustic, self._vocoder = frontend, acoustic, vocoder
-        self._by_language: dict[Language, Voice] = {
-            language: choose_voice(acoustic.voices, language, voice)
-            for language in sorted({known.language for known in acoustic.voices})
-        }
+        self._usual = self._by_language(voice)
+
+    def _by_language(self, preferred: str | None) -> dict[Language, Voice]:
+        languages = sorted({known.language for known in self._acoustic.voices})
+        return {language: choose_voice(self._acoustic.voices, language, preferred) for language in languages}
 
     @classmethod
     def load(cls, weights: Weights, lexicon: Lexicon, voice: str | None = None) -> Speaker:
@@ -78,22 +79,30 @@ class Speaker:
 
     @property
     def voices(self) -> tuple[Voice, ...]:
-        """All voices there are."""
-        return self._acoustic.voices
+        """All voices there are, first those that speak where none is named."""
+        usual = tuple(self._usual.values())
+        return usual + tuple(known for known in self._acoustic.voices if known not in usual)
 
-    def stream(self, text: str, language: Language, style: Style | None = None) -> Iterator[AudioChunk]:
+    def stream(
+        self, text: str, language: Language, style: Style | None = None, voice: str | None = None
+    ) -> Iterator[AudioChunk]:
         """Sound of a text in pieces, the first one short; text in both languages changes voice.
 
         Each piece tells the words that end in it; all words joined are the text, to the character. `language` reads the
-        digits of text that has words of neither. UserError at once for text without a sound.
+        digits of text that has words of neither. `voice` speaks the language it can, in place of the usual one.
+        UserError at once for text without a sound, and for a voice that there is not.
         """
+        voices = self._usual if voice is None else self._usual | self._able(voice)
         if len(text) > LONGEST_TEXT:
             raise UserError(f"the text has {len(text)} characters; give at most {LONGEST_TEXT}")
         clauses = self._clauses(text, language)
         first = next(clauses, None)
         if first is None:
             raise UserError("the text holds nothing that can be spoken; give words in Mandarin or English")
-        return self._sounds(first, clauses, style or Style())
+        return self._sounds(first, clauses, style or Style(), voices)
+
+    def _able(self, voice: str) -> dict[Language, Voice]:
+        return {language: known for language, known in self._by_language(voice).items() if known.name == voice}
 
     def _clauses(self, text: str, language: Language) -> Iterator[_Worded]:
         """Clauses, each with the pieces of the text that end in it; what has no sound goes with what is before it."""
@@ -111,21 +120,22 @@ class Speaker:
         if held:
             yield from _more(held, silent)
 
-    def _sounds(self, first: _Worded, rest: Iterator[_Worded], style: Style) -> Iterator[AudioChunk]:
+    def _sounds(
+        self, first: _Worded, rest: Iterator[_Worded], style: Style, voices: Mapping[Language, Voice]
+    ) -> Iterator[AudioChunk]:
         now: _Worded | None = first
         while now is not None:
             following = next(rest, None)
             pause = 0.0 if following is None else now.clause.pause / _speed(style)
-            yield from self._sound(now, style, np.zeros(round(SAMPLE_RATE * pause), np.float32))
+            voice = voices.get(now.clause.language)
+            if voice is None:
+                raise UserError(f"no voice speaks '{now.clause.language}'; give text in {', '.join(voices)}")
+            yield from self._sound(now, voice, _speed(style), np.zeros(round(SAMPLE_RATE * pause), np.float32))
             now = following
 
-    def _sound(self, worded: _Worded, style: Style, pause: Samples) -> Iterator[AudioChunk]:
+    def _sound(self, worded: _Worded, voice: Voice, speed: float, pause: Samples) -> Iterator[AudioChunk]:
         """A clause, piece by piece, the pause with the last one."""
-        clause = worded.clause
-        voice = self._by_language.get(clause.language)
-        if voice is None:
-            raise UserError(f"no voice speaks '{clause.language}'; give text in {', '.join(self._by_language)}")
-        spoken = self._acoustic.speak(clause, voice, _speed(style))
+        spoken = self._acoustic.speak(worded.clause, voice, speed)
         frames = np.concatenate([[0], np.cumsum(spoken.durations)])
         ends = [int(frames[phones]) * HOP + WINDOW - HOP for _, phones in worded.words]
         stream, fading, given, told = self._vocoder.start(), Fading(), 0, 0

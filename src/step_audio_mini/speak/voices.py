@@ -9,6 +9,9 @@ from typing import Any
 from step_audio_mini.errors import UserError
 from step_audio_mini.types import Language
 
+NAMES = {"cvf0252fe7cd27": "mandarin"}
+"""What to call a voice whose speaker has no name in the data."""
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -23,7 +26,8 @@ class Voice:
 
 def voices_of(facts: Mapping[str, Any]) -> tuple[Voice, ...]:
     """Voices in the order of their ids, from the graph's facts: `{"voices": [{"name": ..., "language": ...}]}`."""
-    return tuple(Voice(entry["name"], index, entry["language"]) for index, entry in enumerate(facts["voices"]))
+    told = ((NAMES.get(entry["name"], entry["name"]), entry["language"]) for entry in facts["voices"])
+    return tuple(Voice(name, index, language) for index, (name, language) in enumerate(told))
 
 
 def choose_voice(voices: tuple[Voice, ...], language: Language, name: str | None = None) -> Voice:
