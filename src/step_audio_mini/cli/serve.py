@@ -25,7 +25,7 @@ USUAL_PACKS = ("home", "clock-weather")
 SHIPPED_PACKS = ("home", "clock-weather", "coffee")
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 (options of a command line)
     host: Annotated[
         str, typer.Option("--host", help="Address to listen at; 0.0.0.0 opens it to the network.")
     ] = "127.0.0.1",
@@ -47,6 +47,13 @@ def serve(
         list[str] | None,
         typer.Option("--origin", help="Origin of a web page that may connect besides the server's own."),
     ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option("--tls-cert", metavar="FILE", help="Certificate (PEM): serve https, that other devices need."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="Private key of the certificate (PEM).")
+    ] = None,
     calls: Annotated[int, typer.Option("--calls", help="Calls at a time; more are told to come back later.")] = 500,
     weights: WeightsOption = BUILT_IN,
 ) -> None:
@@ -60,22 +67,23 @@ def serve(
     from step_audio_mini.serve.app import make_app
     from step_audio_mini.serve.keys import Keys
     from step_audio_mini.serve.sockets import server_of
+    from step_audio_mini.serve.tls import Certificate
     from step_audio_mini.serve.tools import ToolRunner
     from step_audio_mini.serve.worker import Worker
     from step_audio_mini.think.store import default_path
 
     _log()
     keys = Keys.read(api_key_file) if api_key_file else Keys({})
+    certificate = Certificate.of(tls_cert, tls_key)
     listening = _bound(host, port)
     rooms = TrainedRooms(Weights.open(weights), voice, _own_tools(), default_path())
     options = _options(
         rooms, tuple(pack or USUAL_PACKS), keys, tuple(origin or ()), calls, _own_names(host, origin or [])
     )
     app = make_app(Worker(cast(Any, rooms)), lambda call: ToolRunner(call.mind.toolbox), options)
-    place = listening.getsockname()
-    address = f"[{place[0]}]" if ":" in place[0] else place[0]
+    address = f"{'https' if certificate else 'http'}://{_shown(listening)}/"
     server = server_of(
-        app, ready=lambda: print(f"listening: open http://{address}:{place[1]}/ (Ctrl+C stops)", flush=True)
+        app, ready=lambda: print(f"listening: open {address} (Ctrl+C stops)", flush=True), certificate=certificate
     )
     server.run(sockets=[listening])
 
@@ -129,6 +137,14 @@ def _bound(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         raise UserError(f"cannot listen at {host}, port {port} ({error}); choose another --host or --port") from None
     return made
+
+
+def _shown(listening: socket.socket) -> str:
+    """Where a browser finds it: one that listens everywhere by the name of this machine."""
+    host, port = listening.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        return f"{socket.gethostname()}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _own_names(host: str, origins: list[str]) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ import uvicorn
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from step_audio_mini.serve.tls import Certificate
+
 LARGEST_FRAME = 24 * 2**20
 """Bytes of one frame; 15 MiB of sound are 20 MiB of base64. A larger one closes the connection with 1009."""
 PATIENCE = 2.0
@@ -90,9 +92,16 @@ class DrainingServer(uvicorn.Server):
 
 
 def server_of(
-    app: Any, host: str = "127.0.0.1", port: int = 0, ready: Callable[[], None] | None = None
+    app: Any,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ready: Callable[[], None] | None = None,
+    certificate: Certificate | None = None,
 ) -> uvicorn.Server:
-    """A server for the application, with the limits and the heartbeat that calls need. `ready`: called once it is."""
+    """A server for the application, with the limits and the heartbeat that calls need. `ready`: called once it is.
+
+    With a certificate it speaks https and wss, and nothing else.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -105,5 +114,7 @@ def server_of(
         timeout_graceful_shutdown=5,
         log_config=None,
         access_log=False,
+        ssl_certfile=certificate.cert if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
     return DrainingServer(config, app.state.drain, ready)
