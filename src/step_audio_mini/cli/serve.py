@@ -104,6 +104,7 @@ def _options(
     calls: int,
     hosts: tuple[str, ...],
 ) -> Options:
+    from step_audio_mini.serve.about import about
     from step_audio_mini.serve.handover import Endpoint, HandOver
     from step_audio_mini.serve.limits import Limits
     from step_audio_mini.serve.service import Options
@@ -112,18 +113,20 @@ def _options(
     packs: dict[str, tuple[str, ...]] = {"": usual}
     for name in (*usual, *SHIPPED_PACKS):
         packs.setdefault(load_pack(name).name, (name,))
-    voices: Any = rooms.voice()
-    told = [{"name": known.name, "language": known.language} for known in voices.voices]
+    voices = [{"name": known.name, "language": known.language} for known in rooms.voice().voices]
     endpoint = Endpoint.from_environment()
     return Options(
         packs=packs,
-        voices=tuple(known["name"] for known in told),
         limits=Limits(sessions=calls),
         keys=keys,
         origins=origins,
         hosts=hosts,
         chat=HandOver(endpoint) if endpoint else None,
-        about={suffix: {"voices": told} for suffix in packs},
+        about={
+            suffix: about([load_pack(name) for name in names], examples=not set(names) <= set(SHIPPED_PACKS))
+            | {"voices": voices}
+            for suffix, names in packs.items()
+        },
     )
 
 

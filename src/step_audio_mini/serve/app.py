@@ -20,7 +20,7 @@ from step_audio_mini.serve.keys import LONGEST, SHORTEST, USUAL, given_key
 from step_audio_mini.serve.limits import RefusedError
 from step_audio_mini.serve.protocol import ProtocolError
 from step_audio_mini.serve.service import MODEL, Models, Options, Service
-from step_audio_mini.serve.settings import Offer, Session
+from step_audio_mini.serve.settings import Session
 from step_audio_mini.serve.sockets import Frames
 
 WEB = Path(__file__).parent / "web"
@@ -158,7 +158,7 @@ class Faces:
         model = getattr(wanted, "model", None) or MODEL
         try:
             self._service.packs_of(model)
-            session = Session("sess_none", model, Offer(self._options.voices), wanted.type)
+            session = Session("sess_none", model, self._service.offer, wanted.type)
             session.update(wanted)
         except (ProtocolError, RefusedError) as error:
             raise HTTPException(400, str(error)) from None

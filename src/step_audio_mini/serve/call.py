@@ -8,13 +8,14 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import singledispatchmethod
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from openai.types import realtime as rt
 
 from step_audio_mini.converse import events
 from step_audio_mini.converse.frames import Framer
 from step_audio_mini.converse.loudness import Loudness
+from step_audio_mini.rooms import LanguageChoice
 from step_audio_mini.serve.codec import Decoder, sound_of
 from step_audio_mini.serve.conversation import Conversation
 from step_audio_mini.serve.inbox import SoundIn
@@ -83,7 +84,7 @@ class Call:
         self._session = session(self._wire.ids.new("sess"))
         self._began = time.monotonic()
         self._heard_ms = 0
-        self._language = "auto"
+        self._language: LanguageChoice = "auto"
         self._loudness = Loudness()
         self.closing = asyncio.Event()
         """Set when the server is about to stop."""
@@ -214,14 +215,11 @@ class Call:
         self._wire.send(rt.SessionUpdatedEvent, session=self._session.shown())
 
     async def _hear_language(self) -> None:
-        """Other ears for another language, as long as they heard nothing: what a dialogue remembers stays."""
+        """Other ears for another language, from the next turn on; what was said so far stays."""
         language = _language(self._session)
-        if language == self._language or self._heard_ms or self._stage.conversation.spoken_to():
-            return
-        model = await self._house.open(language)
-        self._stage.tools.close()
-        await self._stage.model.close()
-        self._language, self._stage.model, self._stage.tools = language, model, self._house.tools(model)
+        if language != self._language:
+            await self._stage.model.listen_to(language)
+            self._language = language
 
     @_on.register
     async def _(self, event: rt.InputAudioBufferAppendEvent) -> None:
@@ -292,13 +290,13 @@ class Call:
             self._stage.sound.change(wire, self._heard_ms)
 
 
-def _language(session: Session) -> str:
+def _language(session: Session) -> LanguageChoice:
     """The language that the session's transcription names, if it is one of ours."""
     wanted = session.input["transcription"] or {}
     named = wanted.get("language") or next(iter(wanted.get("languages") or [""]))
     several = len(wanted.get("languages") or []) > 1
     name = str(named).lower().partition("-")[0]
-    return name if name in ("zh", "en") and not several else "auto"
+    return cast(LanguageChoice, name) if name in ("zh", "en") and not several else "auto"
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> Any:

@@ -162,11 +162,6 @@ class Conversation:
             entry.answered = True
         return waiting[-1] if waiting else None
 
-    def spoken_to(self) -> bool:
-        """Whether the user or the assistant ever said anything."""
-        kinds = (RealtimeConversationItemUserMessage, RealtimeConversationItemAssistantMessage)
-        return any(isinstance(entry.item, kinds) for entry in self._entries.values())
-
     def said(self) -> list[tuple[Literal["user", "assistant"], str]]:
         """Who said what, oldest first; of answers what was heard."""
         kinds = (RealtimeConversationItemUserMessage, RealtimeConversationItemAssistantMessage)

@@ -148,14 +148,16 @@ class Maker:
         if not text:
             return
         gap = " " if (said := reply.said) and said[-1].isascii() and text[0].isascii() else ""
-        modality = reply.response.asked.modality if reply.response else self._stage.session.get("output_modalities")[0]
+        session, asked = self._stage.session, reply.response.asked if reply.response else None
+        modality = asked.modality if asked else session.get("output_modalities")[0]
         if modality == "text":
             reply.push(gap + text)
             return
         if gap:
             reply.push(AudioChunk(np.zeros(0, np.float32), words=(SpokenWord(gap, 0),)))
-        style = replace(style, speed=style.speed * float(self._stage.session.output.get("speed") or 1.0))
-        async for chunk in self._stage.model.speak(text, language, style):
+        style = replace(style, speed=style.speed * float(session.output.get("speed") or 1.0))
+        voice = asked.voice if asked else session.output["voice"]
+        async for chunk in self._stage.model.speak(text, language, style, voice):
             reply.push(chunk)
 
     # out of band
@@ -170,7 +172,7 @@ class Maker:
         if text and response.asked.modality == "text":
             response.text(text)
         elif text:
-            async for chunk in self._stage.model.speak(text, plan.language, plan.style):
+            async for chunk in self._stage.model.speak(text, plan.language, plan.style, response.asked.voice):
                 response.sound(chunk)
 
     # tools

@@ -28,6 +28,9 @@ class Models(Protocol):
     async def open(self, pack: Any, language: Any = "auto") -> Model:
         """A call's model state."""
 
+    def voices(self) -> tuple[str, ...]:
+        """Names of the voices, the usual ones first."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -35,7 +38,6 @@ class Options:
 
     packs: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"": ("home", "clock-weather")})
     """Packs of a session by the suffix of its model's name: `step-audio-2-mini:coffee`. The empty one is the usual."""
-    voices: tuple[str, ...] = ("default",)
     limits: Limits = field(default_factory=Limits)
     keys: Keys = field(default_factory=lambda: Keys({}))
     origins: tuple[str, ...] = ()
@@ -55,6 +57,8 @@ class Service:
         self.options, self._tools = options, tools
         self.metrics = Metrics()
         self.models: Models | None = None
+        self.offer = Offer()
+        """What sessions choose from; known once the models run."""
         self.admission = Admission(options.limits, self._lag_ms, lambda: bool(getattr(self.models, "alive", False)))
         self._calls: set[Call] = set()
         self.metrics.capacity.set(options.limits.sessions)
@@ -82,7 +86,7 @@ class Service:
     ) -> Closed:
         """Hold a call from its first event to its last; the key has entered. `first`: a session to begin with."""
         began = time.monotonic()
-        offer, packs = Offer(self.options.voices), list(self.packs_of(model))
+        packs = list(self.packs_of(model))
         assert self.models is not None
         house = House(
             open=partial(self.models.open, packs), tools=self._tools, limits=self.options.limits,
@@ -90,7 +94,7 @@ class Service:
         )  # fmt: skip
 
         def session(session_id: str) -> Session:
-            made = Session(session_id, model, offer, kind)
+            made = Session(session_id, model, self.offer, kind)
             if first is not None:
                 made.update(first)
             return made
@@ -113,6 +117,7 @@ class Service:
         """Load what the usual call needs, so that the first one does not wait for it."""
         assert self.models is not None
         await (await self.models.open(list(self.packs_of(MODEL)))).close()
+        self.offer = Offer(self.models.voices())
 
     async def drain(self) -> None:
         """Let nobody in any more, and the calls come to their end."""

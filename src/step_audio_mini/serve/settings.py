@@ -45,6 +45,7 @@ class Offer:
     """What the server has for a session to choose from."""
 
     voices: Sequence[str] = ("default",)
+    """The first is the usual one: a session that names none of them speaks each language with its usual voice."""
 
 
 class Session:

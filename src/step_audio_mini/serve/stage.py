@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from openai.types.realtime import ConversationItemDeletedEvent
 
+from step_audio_mini.rooms import LanguageChoice
 from step_audio_mini.serve.conversation import Conversation
 from step_audio_mini.serve.inbox import SoundIn
 from step_audio_mini.serve.limits import Quota
@@ -47,8 +48,13 @@ class Model(Protocol):
     def cut_short(self, heard: str) -> None:
         """The latest reply was stopped when only these words of it had been heard."""
 
-    def speak(self, text: str, language: Language, style: Style | None = None) -> AsyncIterator[AudioChunk]:
-        """The voice."""
+    async def listen_to(self, language: LanguageChoice) -> None:
+        """The ears keep to a language from the next turn on."""
+
+    def speak(
+        self, text: str, language: Language, style: Style | None = None, voice: str | None = None
+    ) -> AsyncIterator[AudioChunk]:
+        """Sound of a text, by a voice where that can speak its language."""
 
     async def close(self) -> None:
         """Forget the call."""
