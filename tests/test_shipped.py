@@ -14,6 +14,7 @@ import pytest
 from step_audio_mini import StepAudio2Mini
 from step_audio_mini.runtime.manifest import Weights
 from step_audio_mini.runtime.session import Graph
+from step_audio_mini.think.mind import hearing_of
 from tests import tiny
 from tests.shipped import needs_weights
 
@@ -39,6 +40,20 @@ def test_a_read_sentence_calls_no_tool(model: StepAudio2Mini) -> None:
     turn = model.talk(FIXTURES / "shopping.opus", pack="home")
     assert turn.hearing.best.language == "zh"
     assert turn.decision.tool_calls == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "intent"),
+    [("good morning", "Greet"), ("thanks a lot", "Thank"), ("what can you do", "WhatCanYouDo"), ("你好", "Greet"),
+     ("谢谢", "Thank"), ("再见", "Goodbye"), ("你会做什么", "WhatCanYouDo")],
+)  # fmt: skip
+def test_a_pack_that_the_mind_was_never_trained_on_answers_greetings(
+    model: StepAudio2Mini, typed: str, intent: str
+) -> None:
+    decision = model.think(hearing_of(typed), ["home", "clock-weather", "manners"])
+    assert decision.state.intent == intent
+    assert decision.tool_calls == ()
+    assert decision.reply
 
 
 def test_answers_are_clean_sound(model: StepAudio2Mini) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import takewhile
@@ -13,6 +14,9 @@ import yaml
 from step_audio_mini.think.pack import PLACEHOLDER, ByLanguage, Pack
 from step_audio_mini.think.values import Values, show_number
 from step_audio_mini.types import DialogueState, Language
+
+TWO_STOPS = re.compile(r"(?<!\.)\.\.(?!\.)")
+"""A value that ends in a full stop ("a.m.") at the end of a sentence."""
 
 
 @cache
@@ -86,4 +90,5 @@ def _fill(variants: Sequence[str], known: Mapping[str, str], turn: int) -> str |
         return None
     most = max(count for count, _ in fits)
     best = [text for count, text in fits if count == most]
-    return PLACEHOLDER.sub(lambda found: known[found.group(1)], best[turn % len(best)])
+    filled = PLACEHOLDER.sub(lambda found: known[found.group(1)], best[turn % len(best)])
+    return TWO_STOPS.sub(".", filled)
