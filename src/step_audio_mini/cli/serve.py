@@ -25,35 +25,40 @@ USUAL_PACKS = ("home", "clock-weather")
 SHIPPED_PACKS = ("home", "clock-weather", "coffee")
 
 
+PackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pack",
+        "-p",
+        help="Scenario, or a folder with a pack.yaml; may be given again (default: home, clock-weather).",
+    ),
+]
+KeysOption = Annotated[
+    Path | None, typer.Option("--api-key-file", metavar="FILE", help="Keys that may connect, a line each: NAME KEY.")
+]
+OriginOption = Annotated[
+    list[str] | None, typer.Option("--origin", help="Origin of a web page that may connect besides the server's own.")
+]
+CertOption = Annotated[
+    Path | None,
+    typer.Option("--tls-cert", metavar="FILE", help="Certificate (PEM): serve https, that other devices need."),
+]
+KeyOption = Annotated[
+    Path | None, typer.Option("--tls-key", metavar="FILE", help="Private key of the certificate (PEM).")
+]
+
+
 def serve(  # noqa: PLR0913, PLR0917 (options of a command line)
     host: Annotated[
         str, typer.Option("--host", help="Address to listen at; 0.0.0.0 opens it to the network.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen at; 0 takes a free one.")] = 8765,
-    pack: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--pack",
-            "-p",
-            help="Scenario, or a folder with a pack.yaml; may be given again (default: home, clock-weather).",
-        ),
-    ] = None,
+    pack: PackOption = None,
     voice: VoiceOption = None,
-    api_key_file: Annotated[
-        Path | None,
-        typer.Option("--api-key-file", metavar="FILE", help="Keys that may connect, a line each: NAME KEY."),
-    ] = None,
-    origin: Annotated[
-        list[str] | None,
-        typer.Option("--origin", help="Origin of a web page that may connect besides the server's own."),
-    ] = None,
-    tls_cert: Annotated[
-        Path | None,
-        typer.Option("--tls-cert", metavar="FILE", help="Certificate (PEM): serve https, that other devices need."),
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option("--tls-key", metavar="FILE", help="Private key of the certificate (PEM).")
-    ] = None,
+    api_key_file: KeysOption = None,
+    origin: OriginOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
     calls: Annotated[int, typer.Option("--calls", help="Calls at a time; more are told to come back later.")] = 500,
     weights: WeightsOption = BUILT_IN,
 ) -> None:
