@@ -20,6 +20,7 @@ from step_audio_mini.types import (
     Decision,
     DialogueState,
     Hearing,
+    Language,
     Samples,
     SlotValue,
     SpokenWord,
@@ -146,6 +147,9 @@ class FakeCall:
         reply = plan.reply or f"Well, {told}."
         self.completed.append(reply)
         return Decision(plan.act, plan.state, calls, reply, "en", Style(), 0.9)
+
+    def prompt(self) -> tuple[str, Language]:
+        return "Still there?", "en"
 
     def cut_short(self, heard: str) -> None:
         self.cuts.append(heard)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from step_audio_mini.think.mind import Mind, hearing_of, shipped_tools
 from step_audio_mini.think.state import Dialogue
 from step_audio_mini.think.store import Store
 from step_audio_mini.think.units import units_of
-from step_audio_mini.types import Attributes, Decision, Hearing, Hypothesis, Word
+from step_audio_mini.types import Attributes, Decision, Hearing, Hypothesis, Language, Word
 
 from .fakes import RandomNet, WishNet, make_mind
 
@@ -82,6 +83,15 @@ def test_a_chinese_request_is_answered_in_chinese() -> None:
     mind = make_mind(net, shipped_tools(Store(None)))
     decision = mind.decide(hearing_of("打开厨房的灯"), mind.dialogue())
     assert (decision.language, decision.reply) == ("zh", "厨房的灯打开了。")
+
+
+@pytest.mark.parametrize(("language", "asked"), [("zh", "您还在吗？"), ("en", "Are you still there?")])
+def test_a_prompt_is_a_question_in_the_language_of_the_dialogue(language: Language, asked: str) -> None:
+    mind = make_mind(WishNet({}), {})
+    dialogue = mind.dialogue(language)
+    before = replace(dialogue)
+    assert mind.prompt(dialogue) == (asked, language)
+    assert dialogue == before
 
 
 def test_silence_is_not_understood_and_changes_nothing() -> None:

@@ -67,6 +67,11 @@ class Maker:
         assert reply.hearing is not None
         hearing = await reply.hearing
         reply.stamp("heard")
+        if reply.prompts and not hearing.best.words:
+            text, language = self._stage.model.prompt()
+            self._tell(events.ReplyStarted(reply.generation, expects_answer=True))
+            await self._say(reply, text, language, Style())
+            return
         plan = await self._stage.model.plan(hearing)
         reply.stamp("planned")
         if not reply.visible.is_set():

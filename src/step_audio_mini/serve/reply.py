@@ -46,6 +46,8 @@ class Reply:
 
     def __init__(self, generation: int, tell: Tell, hearing: Awaitable[Hearing] | None, run: Run | None = None) -> None:
         self.generation, self._tell, self.hearing, self.run = generation, tell, hearing, run
+        self.prompts = False
+        """It breaks a long silence, not the person."""
         self.response: Response | None = None
         self.visible, self.filler = asyncio.Event(), asyncio.Event()
         self.task: asyncio.Task[None] | None = None

@@ -45,6 +45,9 @@ class Model(Protocol):
     async def complete(self, plan: Any, outcomes: Sequence[Outcome] = ()) -> Decision:
         """The dialogue moves on."""
 
+    def prompt(self) -> tuple[str, Language]:
+        """What to ask somebody who says nothing, and its language."""
+
     def cut_short(self, heard: str) -> None:
         """The latest reply was stopped when only these words of it had been heard."""
 

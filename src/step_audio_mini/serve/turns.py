@@ -199,6 +199,7 @@ class Turns:
         run = self.maker.run_of(action.calls) if action.reason in ("tool", "client") else None
         hearing = self._to_answer(action.reason, action.request) if run is None else None
         reply = Reply(action.generation, self.tell, hearing, run)
+        reply.prompts = action.reason == "idle"
         self._show(reply, action.request)
         if reply.response is not None and reply.response.over:
             return

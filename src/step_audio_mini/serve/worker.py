@@ -99,6 +99,9 @@ class CallMind(Mind, Protocol):
     def plan(self, hearing: Hearing, dialogue: Any) -> Any:
         """What to do about a turn; changes nothing."""
 
+    def prompt(self, dialogue: Any) -> tuple[str, Language]:
+        """What to ask somebody who says nothing, and its language."""
+
     def run(self, plan: Any) -> Sequence[Any]:
         """What the tools of the plan came to."""
 
@@ -242,6 +245,10 @@ class Call:
         """The decision, with what the tools returned; the dialogue moves on."""
         decision: Decision = await self._think(lambda: self.mind.complete(plan, outcomes, self.dialogue))
         return decision
+
+    def prompt(self) -> tuple[str, Language]:
+        """What to ask somebody who says nothing, and its language; nothing is remembered of it."""
+        return self.mind.prompt(self.dialogue)
 
     def cut_short(self, heard: str) -> None:
         """The latest reply was stopped when only these words of it had been heard."""

@@ -157,6 +157,11 @@ class Mind:
             turn=dialogue.turns,
         )
 
+    def prompt(self, dialogue: Dialogue) -> tuple[str, Language]:
+        """What to ask somebody who has said nothing for long, and its language; the dialogue does not move on."""
+        language = dialogue.language if dialogue.language in self.pack.languages else self.pack.languages[0]
+        return self._replies.shared("idle", language, dialogue.turns), language
+
     def run(self, plan: Plan) -> tuple[Outcome, ...]:
         """Run the plan's tools, one after the other; returns within their deadlines whatever they do."""
         return tuple(self.toolbox.call(call.name, call.arguments) for call in plan.calls)
