@@ -95,8 +95,9 @@ def test_bench(run: Run, rooms: FakeRooms, tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(speed, "cold_start", lambda *_: (1.0, 0.5, 200.0))
     file.write(tmp_path / "in.wav", speech())
-    for part, row in (("talk", "peak memory"), ("listen", "real-time factor"), ("speak", "real-time factor")):
-        done = run("bench", part, tmp_path / "in.wav")
+    parts = {"talk": (["in.wav"], "peak memory"), "listen": (["in.wav"], "real-time factor"), "speak": ([], "factor")}
+    for part, (recordings, row) in parts.items():
+        done = run("bench", part, *recordings)
         assert done.code == 0, done.err
         assert row in done.out
     printed = json.loads(run("bench", "speak", "--json", "--out", tmp_path / "bench.json").out)
@@ -107,8 +108,9 @@ def test_bench(run: Run, rooms: FakeRooms, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["bench", "sing"], "talk, listen or speak"),
-        (["bench", "talk"], "needs a recording"),
+        (["bench", "sing"], "No such command 'sing'"),
+        (["bench", "talk"], "Missing argument"),
+        (["bench", "load", "gone.wav", "--calls", "some"], "no numbers of calls"),
         (["bench", "talk", "gone.wav"], "gone.wav"),
         (["evaluate", "ears", "--cache", "gone", "--weights", "gone"], "no weights"),
         (["evaluate", "talk", "--cache", "gone"], "no cache"),
