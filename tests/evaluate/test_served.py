@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,8 @@ async def test_a_server_that_ends_the_call_ends_the_measurement() -> None:
     async with serving() as server:
         talking = asyncio.ensure_future(converse(server.url, [said(5.0)], 1, lambda _: None))
         await asyncio.sleep(0.3)
-        for call in list(server.server.config.app.state.service._calls):
+        app: Any = server.server.config.app
+        for call in list(app.state.service._calls):
             call.closing.set()
         with pytest.raises(UserError, match="broke"):
             await asyncio.wait_for(talking, 10)
