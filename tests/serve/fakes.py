@@ -80,6 +80,7 @@ class FakeCall:
         self.closed = False
         self.completed: list[str] = []
         self.cuts: list[str] = []
+        self.taken_back = 0
         self.languages: list[str] = []
         self.voices: list[str | None] = []
 
@@ -131,6 +132,11 @@ class FakeCall:
             opening=self._script.opening, waiting="One moment.", language="en", style=Style(), confidence=0.9,
             meant=0.9, system="done", asked=None, keeps=False, turn=len(self.completed),
         )  # fmt: skip
+
+    async def take_back(self) -> None:
+        """Counted."""
+        self._check("take_back")
+        self.taken_back += 1
 
     async def accept(self, plan: Plan) -> None:
         """The turn counts."""

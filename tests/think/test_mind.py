@@ -149,6 +149,15 @@ def test_an_unsure_call_is_confirmed_and_yes_does_it() -> None:
     assert done == [{"area": "kitchen", "domain": "light"}]
 
 
+@pytest.mark.parametrize("act", ["request", "inform", "affirm", "deny", "cancel", "repeat"])
+def test_what_is_hardly_believed_is_asked_for_again(act: str) -> None:
+    mind = make_mind(WishNet({Role.ACT: [f"act:{act}"]}, strength=0.3), shipped_tools(Store(None)))
+    dialogue = mind.dialogue()
+    dialogue.last_reply = "It is noon."
+    decision = mind.decide(hearing_of("yes"), dialogue)
+    assert (decision.act, decision.tool_calls, decision.reply) == ("not_understood", (), "Sorry, I did not catch that.")
+
+
 def test_a_value_that_is_none_is_never_written() -> None:
     net = turn_on_kitchen_lights()
     # the network wants "turn" as a room, again and again
@@ -179,3 +188,25 @@ def test_confidences_and_alternatives_are_read() -> None:
     assert [tuple(u.text for u in h) for h in reading.hypotheses] == [("turn", "on"), ("turn", "off")]
     assert reading.confidences.tolist()[2:4] == [5, 2]
     check(RANDOM, RANDOM.decide(hearing, RANDOM.dialogue()))
+
+
+def test_a_turn_that_was_but_a_beginning_is_taken_back() -> None:
+    net = WishNet({Role.ACT: ["act:request"], Role.INTENT: ["HassTurnOn"], Role.SLOT: ["area", "end_slots"],
+                   Role.START: [3], Role.END: [3], Role.CALL: []})  # fmt: skip
+    mind = make_mind(net, shipped_tools(Store(None)))
+    dialogue = mind.dialogue("zh")
+    decision = mind.decide(hearing_of("turn on the kitchen"), dialogue)
+    assert not decision.tool_calls and dialogue != mind.dialogue("zh")
+    dialogue.take_back()
+    assert replace(dialogue, turns=0) == mind.dialogue("zh")
+    dialogue.take_back()
+    assert replace(dialogue, turns=0) == mind.dialogue("zh")
+
+
+def test_what_was_done_is_not_taken_back() -> None:
+    mind = make_mind(turn_on_kitchen_lights(), shipped_tools(Store(None)))
+    dialogue = mind.dialogue()
+    mind.decide(hearing_of("turn on the kitchen lights"), dialogue)
+    done = replace(dialogue)
+    dialogue.take_back()
+    assert dialogue == done

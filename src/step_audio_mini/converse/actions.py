@@ -66,6 +66,8 @@ class Speculate:
     """
 
     generation: int
+    continues: bool = False
+    """As `CommitTurn.continues` will be."""
 
 
 @dataclass(frozen=True, slots=True)

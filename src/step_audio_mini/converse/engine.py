@@ -186,7 +186,7 @@ class Engine:
         generation = self._replies.next_generation()
         self._trial.begin(generation, turn.text)
         self._trial_expects_answer = False
-        self._out.append(Speculate(generation))
+        self._out.append(Speculate(generation, turn.continues))
 
     def _may_answer(self) -> bool:
         return self.settings.create_response and self._replies.active is None

@@ -24,6 +24,11 @@ class Framer:
         self._rest = whole[count * self._size :]
         return [whole[i * self._size : (i + 1) * self._size] for i in range(count)]
 
+    def rest(self) -> Samples:
+        """The incomplete piece, (n,); the next one begins after it."""
+        rest, self._rest = self._rest, self._rest[:0]
+        return rest
+
     def clear(self) -> int:
         """Forget the incomplete piece; how many samples it had."""
         lost = len(self._rest)

@@ -229,7 +229,7 @@ class Call:
         samples = self._decoder.push(data)
         by_client = self._session.turns.turns is None
         # with turns by the client nothing hangs on single frames: the ears take all at once
-        for frame in [samples] if by_client else self._framer.push(samples):
+        for frame in [self._framer.rest(), samples] if by_client else self._framer.push(samples):
             if len(frame):
                 waited += await self._hear(frame, None if by_client else self._loudness.hear(frame))
         self._house.metrics.frame.observe(time.perf_counter() - began - waited)
@@ -248,6 +248,10 @@ class Call:
 
     @_on.register
     async def _(self, event: rt.InputAudioBufferCommitEvent) -> None:
+        if self._session.turns.turns is None:  # all that was appended is the turn
+            for rest in (self._framer.rest(), self._decoder.finish()):
+                if len(rest):
+                    await self._hear(rest, None)
         self._turns.tell(events.SpeechCommittedByClient(self._turns.request(event.event_id)))
 
     @_on.register

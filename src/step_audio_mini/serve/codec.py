@@ -100,6 +100,11 @@ class Decoder:
         """What is ready at 16 kHz, (n,); how the bytes were cut on the way makes no difference to the whole."""
         return self._resampler.push(self._wire.decode(data))
 
+    def finish(self) -> Samples:
+        """The rest of it, (n,); what comes then is another sound."""
+        rest, self._resampler = self._resampler.finish(), Resampler(self._wire.rate, SAMPLE_RATE)
+        return rest
+
 
 class Encoder:
     """A reply's sound as it is made, in the wire's format; equal to encoding the whole at once."""

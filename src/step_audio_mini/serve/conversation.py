@@ -34,6 +34,8 @@ class Entry:
     wire: Format = PCM
     hearing: asyncio.Future[Hearing] | None = None
     """Of a user message: what was understood."""
+    continues: Entry | None = None
+    """Of a user message: the one that it goes on with; they are answered as one."""
     answered: bool = False
     """Of a user message: whether a response answered it."""
     generation: int | None = None

@@ -47,7 +47,7 @@ class Maker:
     def __init__(self, stage: Stage, tell: Tell, client_tools: Callable[[], set[str]], chat: Chat | None) -> None:
         self._stage, self._tell, self._client_tools, self._chat = stage, tell, client_tools, chat
         self._runs: dict[str, Run] = {}
-        """By call_id: what tools do or did whose result was not told yet."""
+        """By call_id: what tools do or did whose result may still have to be told."""
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def start(self, reply: Reply) -> None:
@@ -56,7 +56,10 @@ class Maker:
 
     async def _guarded(self, reply: Reply) -> None:
         try:
-            await (self._tell_run(reply, reply.run) if reply.run else self._answer(reply))
+            for run in reply.runs:
+                await self._tell_run(reply, run)
+            if not reply.runs:
+                await self._answer(reply)
         except Exception as error:  # whatever breaks a reply, the call goes on
             log.warning("a reply failed", extra={"facts": {"error": type(error).__name__}}, exc_info=error)
             reply.fail("server_error", "the reply could not be made; the session goes on")
@@ -99,6 +102,7 @@ class Maker:
                 seen.cancel()
             if not reply.visible.is_set():
                 return
+        reply.counts = True
         try:
             _note(reply, await self._stage.model.complete(plan, ()))
         except Exception as error:
@@ -108,6 +112,7 @@ class Maker:
         """An open question goes to the chat endpoint, once it is sure that it was asked."""
         assert self._chat is not None
         await reply.visible.wait()
+        reply.counts = True
         await self._stage.model.accept(replace(plan, reply=""))
         answer: Any = self._chat.clauses(hearing.best.text, self._stage.conversation.said()[:-1], plan.language)
         said: list[str] = []
@@ -118,16 +123,13 @@ class Maker:
         await self._stage.model.complete(replace(plan, reply=" ".join(said)), ())
 
     async def _tell_run(self, reply: Reply, run: Run) -> None:
-        """Say what the tools came to; fillers are said while they run."""
-        if run.told:
-            return
+        """Say what the tools came to, again where it was not heard; fillers are said while they run."""
         opened = await self._fill(reply, run)
-        outcomes = [future.result() for future in run.outcomes.values()]
-        run.told = True
         reply.stamp("acted")
-        for call_id in run.outcomes:
-            self._runs.pop(call_id, None)
-        decision = await self._stage.model.complete(run.plan, outcomes)
+        if run.decision is None:
+            outcomes = [future.result() for future in run.outcomes.values()]
+            run.decision = await self._stage.model.complete(run.plan, outcomes)
+        decision = run.decision
         _note(reply, decision)
         told = decision.reply
         rest = told[len(opened) :].lstrip() if opened and told.startswith(opened) else told
@@ -186,8 +188,10 @@ class Maker:
         """Start the plan's calls: ours as tasks, the client's as items of the response."""
         run, theirs, response = Run(plan), self._client_tools(), reply.response
         assert response is not None
+        reply.acted = True
         while len(self._runs) >= MOST_CALLS:
-            self._runs.pop(next(iter(self._runs)))
+            told = [call_id for call_id, run in self._runs.items() if run.decision is not None]
+            self._runs.pop(next(iter([*told, *self._runs])))
         for call in plan.calls:
             if call.name in theirs:
                 call_id = response.call(call.name, call.arguments)
@@ -200,6 +204,7 @@ class Maker:
             if call.name not in theirs:
                 self._tell(events.ToolStarted(reply.generation, call_id, self._stage.tools.cancellable(call.name)))
                 self._running[call_id] = self._stage.spawn(self._call(run, call, call_id))
+        reply.counts = True
         await self._stage.model.accept(plan)
         return run
 
@@ -227,11 +232,11 @@ class Maker:
         if run := self._runs.get(call_id):
             run.resolve(call_id, self._stage.tools.read(run.names[call_id], output))
 
-    def run_of(self, calls: Sequence[str]) -> Run | None:
-        """The run to tell: of these calls, or the latest that waits for the client."""
+    def runs_of(self, calls: Sequence[str]) -> list[Run]:
+        """The runs to tell: of these calls, or the latest that waits for the client."""
         wanted = [self._runs[call] for call in calls if call in self._runs]
-        waiting = [run for run in self._runs.values() if run.waits_for_client and not run.told]
-        return next(iter(wanted or waiting[-1:]), None)
+        waiting = [run for run in self._runs.values() if run.waits_for_client and run.decision is None]
+        return list(dict.fromkeys(wanted or waiting[-1:]))
 
 
 _OUTCOMES = ("done", "failed", "timeout", "unconnected", "cancelled")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +12,15 @@ from step_audio_mini.converse import events
 from step_audio_mini.serve.pace import Pace, cut
 from step_audio_mini.serve.responses import Response
 from step_audio_mini.think.tools import Outcome
-from step_audio_mini.types import AudioChunk, Hearing
+from step_audio_mini.types import AudioChunk, Decision, Hearing
 
 Tell = Callable[[events.Event], None]
 _STEPS = {"heard": "listen", "planned": "think", "acted": "tools", "first": "speak_first"}
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
-    """The tools of one plan: run beside the sound, told once."""
+    """The tools of one plan: run beside the sound, and told until that was heard."""
 
     plan: Any
     outcomes: dict[str, asyncio.Future[Outcome]] = field(default_factory=dict)
@@ -28,7 +28,8 @@ class Run:
     names: dict[str, str] = field(default_factory=dict)
     """By call_id, the tool."""
     waits_for_client: bool = False
-    told: bool = False
+    decision: Decision | None = None
+    """What is told of it, once all outcomes are there."""
 
     def resolve(self, call_id: str, outcome: Outcome) -> None:
         """A call came to its end; the first word counts."""
@@ -44,10 +45,14 @@ class Run:
 class Reply:
     """From its first thought to its last sample. `tell` reports to the engine of turn-taking."""
 
-    def __init__(self, generation: int, tell: Tell, hearing: Awaitable[Hearing] | None, run: Run | None = None) -> None:
-        self.generation, self._tell, self.hearing, self.run = generation, tell, hearing, run
+    def __init__(
+        self, generation: int, tell: Tell, hearing: Awaitable[Hearing] | None, runs: Sequence[Run] = ()
+    ) -> None:
+        self.generation, self._tell, self.hearing, self.runs = generation, tell, hearing, runs
         self.prompts = False
         """It breaks a long silence, not the person."""
+        self.counts = self.acted = False
+        """The dialogue was told that it is the answer; tools were begun for it."""
         self.response: Response | None = None
         self.visible, self.filler = asyncio.Event(), asyncio.Event()
         self.task: asyncio.Task[None] | None = None

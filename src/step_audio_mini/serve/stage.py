@@ -42,6 +42,9 @@ class Model(Protocol):
     async def accept(self, plan: Any) -> None:
         """The turn counts, though its tools still run."""
 
+    async def take_back(self) -> None:
+        """The last turn was but the beginning of one."""
+
     async def complete(self, plan: Any, outcomes: Sequence[Outcome] = ()) -> Decision:
         """The dialogue moves on."""
 

@@ -19,6 +19,7 @@ from step_audio_mini.converse import actions, events
 from step_audio_mini.converse.engine import Engine
 from step_audio_mini.serve.codec import Decoder
 from step_audio_mini.serve.conversation import Entry
+from step_audio_mini.serve.joined import joined
 from step_audio_mini.serve.maker import Chat, Maker
 from step_audio_mini.serve.pace import Pace
 from step_audio_mini.serve.protocol import ProtocolError
@@ -59,6 +60,8 @@ class Turns:
         """Id of the item that the turn under way will be."""
         self._last: Entry | None = None
         """The turn committed last."""
+        self._answer: tuple[Entry, Reply] | None = None
+        """A turn, the latest that has one, and its reply."""
         self._requests: dict[str, str | None] = {}
         self.stirred = asyncio.Event()
         """Set after every event: the next deadline may have moved."""
@@ -78,6 +81,8 @@ class Turns:
                     self._heard = event
                 for action in self.engine.on(event, self._now()):
                     self._do(action)
+                if isinstance(event, events.SettingsChanged) and event.settings.turns is None:
+                    self._item = None  # what the client commits is more than the turn that was told
                 self._show_partial()
         finally:
             self._busy = False
@@ -122,7 +127,7 @@ class Turns:
 
     @_do.register
     def _(self, action: actions.CommitTurn) -> None:
-        stage, item_id = self._stage, self._turn_id()
+        stage, item_id, before = self._stage, self._turn_id(), self._gone_on_with(action.continues)
         self._item = None
         stage.end_of_turn_ms = self._heard.silence_ms if stage.session.turns.turns is not None else 0
         content = user.Content(type="input_audio", transcript=None)
@@ -132,9 +137,11 @@ class Turns:
         hearing = stage.ask(stage.model.hearing())
         stage.ask(stage.model.reset(0))
         entry = Entry(
-            item, stage.sound.take(action.start_ms, action.end_ms), stage.session.input_format, hearing
+            item, stage.sound.take(action.start_ms, action.end_ms), stage.session.input_format, hearing, before
         )  # fmt: skip
-        stage.wire.send(rt.InputAudioBufferCommittedEvent, item_id=item_id, previous_item_id=stage.conversation.tail)
+        told = {"step_audio": {"continues": before.id}} if before else {}
+        place = {"item_id": item_id, "previous_item_id": stage.conversation.tail}
+        stage.wire.send(rt.InputAudioBufferCommittedEvent, **place, **told)
         previous = stage.conversation.add(entry)
         stage.wire.send(rt.ConversationItemAdded, item=item, previous_item_id=previous)
         stage.wire.send(rt.ConversationItemDone, item=item, previous_item_id=previous)
@@ -180,12 +187,31 @@ class Turns:
 
     @_do.register
     def _(self, action: actions.Speculate) -> None:
-        self._start(Reply(action.generation, self.tell, self._stage.ask(self._stage.model.hearing())))
+        before = self._gone_on_with(action.continues)
+        hearing = self._whole(before, self._stage.ask(self._stage.model.hearing()))
+        self._start(Reply(action.generation, self.tell, hearing))
+
+    def _gone_on_with(self, continues: bool) -> Entry | None:
+        """The turn that the present one is a part of: what was made of it alone is forgotten.
+
+        None where a tool ran for it. That is not undone, nor to be done twice: the rest is then a turn of its own.
+        """
+        if not continues or self._last is None:
+            return None
+        if self._answer is not None and self._answer[0] is self._last:
+            reply = self._answer[1]
+            if reply.acted:
+                return None
+            if reply.counts:
+                self._stage.ask(self._stage.model.take_back())
+            self._answer = None
+        return self._last
 
     @_do.register
     def _(self, action: actions.Release) -> None:
-        self._answered(self._last)
-        self._show(self._replies[action.generation], None)
+        reply = self._replies[action.generation]
+        self._answered(self._last, reply)
+        self._show(reply, None)
 
     @_do.register
     def _(self, action: actions.Discard) -> None:
@@ -196,31 +222,44 @@ class Turns:
     def _(self, action: actions.Respond) -> None:
         if action.request:
             self._requests.pop(action.request, None)
-        run = self.maker.run_of(action.calls) if action.reason in ("tool", "client") else None
-        hearing = self._to_answer(action.reason, action.request) if run is None else None
-        reply = Reply(action.generation, self.tell, hearing, run)
+        runs = self.maker.runs_of(action.calls) if action.reason in ("tool", "client") else []
+        if action.reason == "tool" and not runs:  # its calls are too long ago
+            self.tell(events.ReplyEnded(action.generation))
+            return
+        entry, hearing = (None, None) if runs else self._to_answer(action.reason, action.request)
+        reply = Reply(action.generation, self.tell, hearing, runs)
+        self._answered(entry, reply)
         reply.prompts = action.reason == "idle"
         self._show(reply, action.request)
         if reply.response is not None and reply.response.over:
             return
-        if hearing is None and (run is None or not run.ready):
+        if hearing is None and not (runs and all(run.ready for run in runs)):
             reply.made()  # nothing to say, or not yet: a response without output
             return
         self._start(reply)
 
-    def _to_answer(self, reason: str, request: str | None) -> Awaitable[Hearing] | None:
-        """The hearing of what is to be answered; None where there is nothing."""
+    def _to_answer(self, reason: str, request: str | None) -> tuple[Entry | None, Awaitable[Hearing] | None]:
+        """What is to be answered, where it is in the conversation, and its hearing; None where there is nothing."""
         if request is not None and (given := self.inputs.pop(request, None)) is not None:
-            return given
+            return None, given
         entry = self._last if reason in ("turn", "idle") else self._stage.conversation.unanswered()
-        if entry is None:
-            return None
-        self._answered(entry)
-        return asyncio.shield(self.hearing_of(entry))
+        return entry, self._whole(entry.continues, self.hearing_of(entry)) if entry else None
 
-    def _answered(self, entry: Entry | None) -> None:
+    def _whole(self, before: Entry | None, hearing: asyncio.Future[Hearing]) -> asyncio.Future[Hearing]:
+        """What was understood of a turn, with what it goes on with."""
+        return asyncio.shield(hearing) if before is None else self._stage.ask(self._joined(before, hearing))
+
+    async def _joined(self, before: Entry, hearing: asyncio.Future[Hearing]) -> Hearing:
+        second = await asyncio.shield(hearing)
+        try:
+            first = await self._whole(before.continues, self.hearing_of(before))
+        except Exception:  # the ears failed then; what they heard since counts
+            return second
+        return joined(first, second)
+
+    def _answered(self, entry: Entry | None, reply: Reply) -> None:
         if entry is not None:
-            entry.answered = True
+            entry.answered, self._answer = True, (entry, reply)
 
     def hearing_of(self, entry: Entry) -> asyncio.Future[Hearing]:
         """What was understood of a user message, spoken or written."""

@@ -241,6 +241,10 @@ class Call:
         """The turn counts, though its tools still run: the next one may be planned."""
         await self._think(lambda: self.mind.accept(plan, self.dialogue))
 
+    async def take_back(self) -> None:
+        """The last turn was but the beginning of one that is to be planned: forget it, unless a tool ran for it."""
+        await self._think(self.dialogue.take_back)
+
     async def complete(self, plan: Any, outcomes: Sequence[Any] = ()) -> Decision:
         """The decision, with what the tools returned; the dialogue moves on."""
         decision: Decision = await self._think(lambda: self.mind.complete(plan, outcomes, self.dialogue))
