@@ -160,9 +160,40 @@ globalThis.laws = (() => {
   async function waits() {
     const { delayBefore, reasonOf } = await import("/socket.js");
     const delays = [0, 1, 2, 3, 4, 5, 6, 7].map((tries) => [delayBefore(tries, 1006, 0), delayBefore(tries, 1012, 1)]);
-    return { delays, reasons: [reasonOf(1008), reasonOf(1006, 401), reasonOf(1006, 503), reasonOf(1006, 0), reasonOf(1006)] };
+    const refused = [401, 503, 0, 200].map((status) => reasonOf(1006, status));
+    return { delays, reasons: [reasonOf(1008), ...refused, ...[1013, 1012, 1006, 1009].map((code) => reasonOf(code))] };
+  }
+
+  /** A long call in the page's own list, with long results here and there, all opened. */
+  async function hoursOfTalk() {
+    const { Conversation } = await import("/conversation.js");
+    const { View } = await import("/view.js");
+    const list = document.getElementById("turns");
+    const [talk, view] = [new Conversation(), new View(list)];
+    talk.addEventListener("changed", ({ detail }) => view.show(detail.turn));
+    talk.addEventListener("removed", ({ detail }) => view.drop(detail.turn));
+    const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const result = { rows: Array.from({ length: 3000 }, (_, row) => ({ row, name: "w".repeat(60) })) };
+    const table = { name: "read_the_whole_table", arguments: { of: { place: "x".repeat(300) } }, result };
+    const began = performance.now();
+    for (let i = 0; i < 700; i++) {
+      talk.wrote(`u${i}`, `question ${i} `.repeat(5), i);
+      talk.receive({ type: "response.created", response: { id: `r${i}` } }, i);
+      const at = { response_id: `r${i}`, item_id: `m${i}` };
+      for (const delta of ["It ", "is ", "on. "]) talk.receive({ type: "response.output_text.delta", delta, ...at }, i);
+      const extra = { tool_calls: i % 50 ? [] : [table] };
+      talk.receive({ type: "response.done", response: { id: `r${i}`, status: "completed", step_audio: extra } }, i);
+      if (i % 20 === 19) await drawn();
+    }
+    const ms = performance.now() - began;
+    document.getElementById("welcome").hidden = true;
+    list.querySelectorAll("details").forEach((entry) => (entry.open = true));
+    scrollTo(0, 0);
+    const elements = list.querySelectorAll("*").length;
+    const kept = { turns: talk.turns.length, exported: talk.plain().length };
+    return { ms, ...kept, entries: list.children.length, elements, letters: list.textContent.length, first: list.firstChild.textContent };
   }
 
   const parts = { playsWhatCame, waitsBeforeItBegins, shortAnswersSound, clearNeverStrands, holdLosesNothing, anyOrderEnds };
-  return { ...parts, frames, resampled, conversation, waits };
+  return { ...parts, frames, resampled, conversation, hoursOfTalk, waits };
 })();

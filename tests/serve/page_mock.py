@@ -38,6 +38,7 @@ class Mock:
         self.events: list[dict[str, Any]] = []
         self.frames = 0
         self.port = 0
+        self.refuse = HTTPStatus.OK
         self.sessions: set[Session] = set()
         self.loop = asyncio.new_event_loop()
 
@@ -62,8 +63,12 @@ class Mock:
 
     def page(self, _socket: ServerConnection, request: Request) -> Response | None:
         path = request.path.split("?")[0]
+        if path in ("/v1/realtime", "/readyz") and self.refuse != HTTPStatus.OK:
+            return answer(self.refuse, "text/plain", b"")
         if path == "/v1/realtime":
             return None
+        if path == "/readyz":
+            return answer(HTTPStatus.OK, "text/plain", b"ok")
         if path == "/v1/models":
             return answer(HTTPStatus.OK, "application/json", json.dumps({"object": "list", "data": MODELS}).encode())
         file = WEB / (path.strip("/") or "index.html")

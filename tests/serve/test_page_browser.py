@@ -227,7 +227,7 @@ def test_the_line_is_taken_up_again(page: browser.Page, server: page_mock.Mock) 
     server.kick(1012)
     state(page, "reconnecting")
     state(page, "listening")
-    assert "new conversation begins here" in page.run("document.getElementById('turns').innerText")
+    page.wait("document.getElementById('turns').innerText.includes('new conversation begins here')")
     server.kick(1008)  # a policy, not an accident
     state(page, "off")
     assert "key" in page.run(NOTICE)

@@ -129,4 +129,4 @@ def test_tries_again_ever_later_and_says_why_not(laws: browser.Page) -> None:
     assert list(busy) == sorted(busy)
     assert 200 <= usual[0] < busy[0] <= 2000
     assert max(busy) < 20_000
-    assert told["reasons"] == ["closed_key", "closed_key", "closed_full", "closed_unreachable", "closed_lost"]
+    assert told["reasons"] == ["key", "key", "full", "unreachable", "refused", "full", "restart", "lost", "ended"]

@@ -10,7 +10,7 @@ import { Server } from "./server.js";
 import { Settings } from "./settings.js";
 import { pressButton } from "./talk-button.js";
 import { Timeline, height } from "./timeline.js";
-import { View } from "./view.js";
+import { View, languageTag } from "./view.js";
 
 const settings = new Settings();
 const server = new Server();
@@ -34,37 +34,58 @@ conversation.addEventListener("changed", ({ detail: { turn } }) => {
   view.show(turn);
   // Spoken answers need no second voice over them; silent ones are read by the screen reader once they are whole.
   const silent = !settings.get("aloud") || !call.player;
-  if (silent && turn.kind === "it" && turn.status === "completed") byId("said").textContent = turn.text;
+  if (silent && turn.kind === "it" && turn.status === "completed") say("said", turn.text);
   clearTimeout(saving);
   if (settings.get("keep")) saving = setTimeout(() => keep(began, conversation.plain()), 1000);
 });
 conversation.addEventListener("removed", ({ detail: { turn } }) => view.drop(turn));
 conversation.addEventListener("marker", ({ detail: { kind, at } }) => timeline.mark(kind, at));
 
-function announce(words) {
-  byId("live").textContent = words;
+/** Into a live region, once: a screen reader would read the same words again. */
+function say(region, words) {
+  if (byId(region).textContent !== words) byId(region).textContent = words;
 }
 
 // State
 
-call.addEventListener("state", ({ detail: { state, values } }) => {
+call.addEventListener("state", () => {
+  const { state } = call;
   byId("state").dataset.state = state;
-  byId("state-text").textContent = text(`state_${state}`, values);
+  byId("state-text").textContent = stateText();
   // Not while somebody speaks: the screen reader would talk over both.
-  if (!["hearing", "thinking"].includes(state) && !state.startsWith("answering")) announce(text(`state_${state}`, values));
-  byId("stop").disabled = !state.startsWith("answering") && !conversation.active;
-  byId("hang-up").disabled = !call.isOn;
+  if (!["hearing", "thinking"].includes(state) && !state.startsWith("answering")) say("live", stateText());
+  allow("stop", state.startsWith("answering") || Boolean(conversation.active));
+  allow("hang-up", call.isOn);
   timeline.run(call.isOn);
   showButton();
 });
 
+function stateText() {
+  const { reason } = call.values;
+  return text(`state_${call.state}${reason ? `_${reason}` : ""}`, call.values);
+}
+
+/** Who pressed it by key must not be left nowhere when it goes. */
+function allow(button, on) {
+  if (!on && document.activeElement === byId(button)) byId("talk").focus();
+  byId(button).disabled = !on;
+}
+
+function buttonKey() {
+  if (call.state === "reconnecting") return "retry";
+  if (!call.listens || !call.isOn) return "start";
+  if (pressMode()) return call.held ? "release" : "hold";
+  return call.muted ? "unmute" : "mute";
+}
+
 function showButton() {
-  const key = !call.listens || !call.isOn ? "start" : pressMode() ? (call.held ? "release" : "hold") : call.muted ? "unmute" : "mute";
+  const key = buttonKey();
   const button = byId("talk");
   button.setAttribute("aria-label", text(`talk_${key}`));
   button.title = text(`talk_${key}`);
-  button.dataset.live = String(call.isOn && call.listens && !call.muted && (!pressMode() || call.held));
+  button.dataset.live = String(call.isReady && call.listens && !call.muted && (!pressMode() || call.held));
   button.dataset.muted = String(call.muted);
+  button.dataset.waits = String(key === "retry");
 }
 
 call.addEventListener("level", ({ detail: { you, it, heard } }) => {
@@ -100,12 +121,13 @@ function dismiss() {
 
 pressButton(byId("talk"), {
   async click() {
+    if (call.state === "reconnecting") return call.wake();
     if (call.isOn && call.listens) return pressMode() ? undefined : call.mute(!call.muted);
     if (!soundPossible()) return insecure();
     dismiss();
     return call.start({ url: url(), microphone: true });
   },
-  canHold: () => pressMode() && call.isOn && call.listens,
+  canHold: () => ["hold", "release"].includes(buttonKey()),
   isHeld: () => call.held,
   press: () => call.press(),
   release: () => call.release(),
@@ -127,8 +149,7 @@ async function write(words) {
 function ready() {
   return new Promise((done) => {
     const look = () => {
-      if (!call.isOn) return finish(false);
-      return ["connecting", "reconnecting"].includes(call.state) ? undefined : finish(true);
+      if (call.isReady || !call.isOn) finish(call.isReady);
     };
     const finish = (well) => {
       call.removeEventListener("state", look);
@@ -140,17 +161,15 @@ function ready() {
 }
 
 byId("stop").addEventListener("click", () => call.interrupt());
-byId("hang-up").addEventListener("click", () => {
-  call.hangUp();
-  byId("talk").focus();
-});
+byId("hang-up").addEventListener("click", () => call.hangUp());
 byId("notice-close").addEventListener("click", dismiss);
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !document.querySelector("dialog[open]")) call.interrupt();
+  if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) call.interrupt();
 });
 addEventListener("online", () => call.wake());
 document.addEventListener("visibilitychange", () => document.hidden || call.wake());
 addEventListener("pagehide", () => call.hangUp());
+navigator.mediaDevices?.addEventListener("devicechange", () => fillPanel());
 
 // What is chosen
 
@@ -161,8 +180,7 @@ for (const input of document.querySelectorAll("[name=mode]")) {
 
 settings.addEventListener("changed", ({ detail: { name } }) => {
   if (name === "pack" || name === "voice") {
-    fillPanel();
-    examples();
+    showOffer();
     call.restart(url(), text(name));
   } else if (name === "device" || name === "quiet") call.changeMicrophone();
   else if (["mode", "pace", "spoken", "aloud"].includes(name)) call.update();
@@ -176,18 +194,21 @@ byId("language").addEventListener("click", () => {
 function words() {
   speakLanguage(settings.get("language") ?? preferredLanguage());
   byId("language").lang = currentLanguage() === "zh" ? "en" : "zh";
-  byId("state-text").textContent = text(`state_${call.state}`);
+  byId("state-text").textContent = stateText();
   if (noticed) notice(noticed.key, noticed.values);
   showButton();
   view.again();
-  examples();
+  showOffer();
 }
 
-function examples() {
-  const own = [1, 2, 3, 4].map((number) => text(`example_${number}`));
-  const offered = server.examples(settings.get("pack"), currentLanguage());
-  const item = (words) => make("li", {}, make("button", { type: "button", click: () => write(words) }, words));
-  byId("examples").replaceChildren(...(offered.length ? offered : own).slice(0, 4).map(item));
+/** What the chosen model can do: in the settings, and for who just came. */
+function showOffer() {
+  fillPanel();
+  const pack = settings.get("pack");
+  const about = server.about(server.model(pack), currentLanguage());
+  byId("offer").textContent = about && text("offer", { about });
+  const item = (words) => make("li", {}, make("button", { type: "button", lang: languageTag(null, words), click: () => write(words) }, words));
+  byId("examples").replaceChildren(...server.examples(pack, currentLanguage()).map(item));
 }
 
 const THEMES = ["auto", "light", "dark"];
@@ -206,9 +227,9 @@ function insecure() {
   notice("insecure", { host: location.hostname, port: location.port || "80" });
 }
 
-const fillPanel = settingsPanel(settings, server);
+const fillPanel = settingsPanel(settings, server, showOffer);
 historyPanel(settings, conversation);
 theme();
 words();
 if (!soundPossible()) insecure();
-server.look(settings.key).then(examples);
+server.look(settings.key).then(showOffer);

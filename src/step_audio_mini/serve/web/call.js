@@ -14,7 +14,7 @@ const EXTRAS = { partials: true, hold: true }; // beyond the protocol: a server 
 const HARMLESS = ["response_cancel_not_active", "conversation_already_has_active_response"];
 
 export class Call extends EventTarget {
-  // Events: state {state, values}, level {you, it}, notice {key, values}
+  // Events: state, level {you, it}, notice {key, values}
   conversation;
   player = null;
   held = false; // the button is pressed
@@ -28,10 +28,11 @@ export class Call extends EventTarget {
   #before = []; // frames not sent yet, of before a press
   #dropped = new Set(); // responses that were interrupted: their late sound is not played
   #on = false;
+  #opening = false; // the microphone, for which the browser may ask
   #ready = false; // the server has taken our settings
   #speaking = false; // the person, by the server's word
   #awaiting = false; // an answer is to come
-  #waits = null; // {seconds} until the next try
+  #waits = null; // {seconds, reason} until the next try
   #flat = 0; // frames of perfect silence
   #numbered = 0;
   #ups = 0;
@@ -44,10 +45,10 @@ export class Call extends EventTarget {
     const on = (name, how) => this.#line.addEventListener(name, ({ detail }) => how(detail));
     on("message", ({ event }) => this.#receive(event));
     on("up", () => this.#up());
-    on("down", ({ delay }) => this.#down({ seconds: Math.max(1, Math.round(delay / 1000)) }));
+    on("down", ({ delay, reason }) => this.#down({ seconds: Math.max(1, Math.round(delay / 1000)), reason }));
     on("over", ({ reason, code }) => {
       this.hangUp();
-      this.#notice(reason, { code });
+      this.#notice(`closed_${reason}`, { code });
     });
   }
 
@@ -55,13 +56,24 @@ export class Call extends EventTarget {
     return this.#on;
   }
 
+  /** Whether the session stands. */
+  get isReady() {
+    return this.#ready;
+  }
+
   get listens() {
     return this.#microphone.isOpen;
+  }
+
+  /** What the state's words tell of. */
+  get values() {
+    return this.#waits ?? {};
   }
 
   get state() {
     if (!this.#on) return "off";
     if (this.#waits) return "reconnecting";
+    if (this.#opening) return "opening";
     if (!this.#ready) return "connecting";
     if (this.held || this.#speaking) return "hearing";
     const press = this.#settings.get("mode") === "press";
@@ -80,6 +92,7 @@ export class Call extends EventTarget {
     if (!this.#on) {
       this.#on = true;
       this.#ups = 0;
+      if (this.conversation.turns.length) this.conversation.note("note_new");
       this.#line.open({ url, key: this.#settings.key });
     }
     this.#tell();
@@ -220,6 +233,8 @@ export class Call extends EventTarget {
       heard: (frame) => this.#heard(frame),
       lost: () => this.#microphoneLost(),
     };
+    this.#opening = true;
+    this.#tell();
     try {
       await this.#context.resume();
       await this.#microphone.open(this.#context, options);
@@ -228,13 +243,17 @@ export class Call extends EventTarget {
       const key = { NotAllowedError: "microphone_denied", NotFoundError: "no_microphone" }[error.name];
       this.#notice(key ?? "microphone_busy");
     }
+    this.#opening = false;
     return undefined;
   }
 
-  #microphoneLost() {
+  /** Unplugged, or taken away by the person or the system: another one will do. */
+  async #microphoneLost() {
     this.#microphone.close();
-    this.held = false;
-    this.#notice("microphone_lost");
+    this.held = this.#speaking = false;
+    this.#send({ type: "input_audio_buffer.clear" });
+    await this.#openMicrophone();
+    if (this.listens) this.#notice("microphone_changed");
     this.#tell();
   }
 
@@ -342,7 +361,7 @@ export class Call extends EventTarget {
   }
 
   #tell() {
-    this.#emit("state", { state: this.state, values: this.#waits ?? {} });
+    this.#emit("state");
   }
 
   #notice(key, values = {}) {

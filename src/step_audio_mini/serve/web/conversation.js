@@ -6,6 +6,8 @@
 //   {kind: "note", key, values, at}                                                   reconnected, failed, ...
 // Events: changed {turn}, removed {turn}, marker {kind, at}, failed {message}: an answer could not be made.
 
+const MOST = 1000; // turns: some hours of talk
+
 export class Conversation extends EventTarget {
   turns = [];
   settings = {}; // the session as the server says it is
@@ -56,7 +58,10 @@ export class Conversation extends EventTarget {
     this.#changed(turn);
   }
 
+  /** Of several in a row the last one counts. */
   note(key, values = {}) {
+    const last = this.turns.at(-1);
+    if (last?.kind === "note") this.#remove(last);
     this.#add({ kind: "note", key, values, at: Date.now() });
   }
 
@@ -124,13 +129,13 @@ export class Conversation extends EventTarget {
   _item({ item }) {
     const extra = item.step_audio ?? {};
     if (item.type === "function_call_output") {
-      const turn = this.turns.find((entry) => entry.tools?.some((tool) => tool.call_id === item.call_id));
+      const turn = this.turns.findLast((entry) => entry.tools?.some((tool) => tool.call_id === item.call_id));
       const tool = turn?.tools.find((entry) => entry.call_id === item.call_id);
       if (!tool) return;
       Object.assign(tool, { output: item.output, status: "completed" });
       this.#changed(turn);
     } else if (item.role === "user") {
-      const turn = this.turns.find((entry) => entry.id === item.id);
+      const turn = this.turns.findLast((entry) => entry.id === item.id);
       if (turn && extra.language) this.#change(turn, { language: extra.language });
     }
   }
@@ -139,8 +144,8 @@ export class Conversation extends EventTarget {
     this.active = response.id;
     const times = { ...(this.#ended ?? {}), created: now };
     this.#ended = null;
-    this.turns.push({ kind: "it", id: response.id, parts: new Map(), text: "", tools: [], times, server: {}, at: Date.now() });
-    this.#change(this.turns.at(-1), { status: "in_progress" });
+    const empty = { parts: new Map(), text: "", tools: [], times, server: {} };
+    this.#add({ kind: "it", id: response.id, status: "in_progress", at: Date.now(), ...empty });
   }
 
   _responseDone({ response }) {
@@ -218,7 +223,7 @@ export class Conversation extends EventTarget {
 
   /** The turn of an item of the person's, made where it is new. */
   #you(id) {
-    const found = this.turns.find((turn) => turn.kind === "you" && turn.id === id);
+    const found = this.turns.findLast((turn) => turn.kind === "you" && turn.id === id);
     if (found) return found;
     const turn = { kind: "you", id, text: "", final: false, at: Date.now() };
     this.#add(turn);
@@ -226,15 +231,16 @@ export class Conversation extends EventTarget {
   }
 
   #answer(id) {
-    return this.turns.find((turn) => turn.kind === "it" && turn.id === id);
+    return this.turns.findLast((turn) => turn.kind === "it" && turn.id === id);
   }
 
   #turnOf(item) {
-    return this.turns.find((turn) => turn.kind === "it" && turn.parts.has(item));
+    return this.turns.findLast((turn) => turn.kind === "it" && turn.parts.has(item));
   }
 
   #add(turn) {
     this.turns.push(turn);
+    if (this.turns.length > MOST) this.#remove(this.turns[0]);
     this.#changed(turn);
   }
 

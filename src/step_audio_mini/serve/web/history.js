@@ -14,7 +14,8 @@ export function kept() {
 export function keep(id, turns) {
   if (!turns.some((turn) => turn.who !== "page")) return;
   const others = kept().filter((entry) => entry.id !== id);
-  store(localStorage, NAME, JSON.stringify([{ id, at: turns[0].at, turns }, ...others].slice(0, MOST)));
+  const all = [{ id, at: turns[0].at, turns }, ...others].slice(0, MOST);
+  while (all.length && !store(localStorage, NAME, JSON.stringify(all))) all.pop(); // the oldest gives way
 }
 
 export function forget(id) {

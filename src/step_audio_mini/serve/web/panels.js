@@ -17,13 +17,14 @@ export function openable(button, dialog, before) {
   byId(dialog).addEventListener("click", ({ target }) => target === byId(dialog) && byId(dialog).close());
 }
 
-export function settingsPanel(settings, server) {
+/** `looked` is told when the server was asked again what it offers. */
+export function settingsPanel(settings, server, looked) {
   for (const name of SELECTS) byId(name).addEventListener("change", ({ target }) => settings.set(name, target.value));
   for (const name of TICKS) byId(name).addEventListener("change", ({ target }) => settings.set(name, target.checked));
   byId("key").addEventListener("change", async ({ target }) => {
     settings.key = target.value.trim();
     await server.look(settings.key);
-    fill();
+    looked();
   });
   async function fill() {
     fillPack(settings, server);
@@ -81,12 +82,12 @@ export function historyPanel(settings, conversation) {
     byId("forget").hidden = !past.length;
     byId("history-empty").hidden = past.length > 0 || settings.get("keep");
     byId("history-empty").textContent = text("past_none");
-    byId("past").replaceChildren(...past.map((entry) => pastEntry(entry, write, fill)));
+    byId("past").replaceChildren(...past.map((entry) => pastEntry(entry, { names, write, again: fill })));
   }
   openable("open-history", "history", fill);
 }
 
-function pastEntry({ id, at, turns }, write, again) {
+function pastEntry({ id, at, turns }, { names, write, again }) {
   const when = new Date(at).toLocaleString(document.documentElement.lang);
   const first = turns.find((turn) => turn.who === "you")?.text ?? "…";
   const drop = () => {
@@ -95,6 +96,8 @@ function pastEntry({ id, at, turns }, write, again) {
   };
   const button = (key, click) => make("button.soft", { type: "button", click, "aria-label": `${text(key)}: ${when}` }, text(key));
   const count = text("past_turns", { count: turns.filter((turn) => turn.who !== "page").length });
-  const about = make("div", {}, make("b", {}, first), make("small", {}, `${when} · ${count}`));
+  const words = make("p.words");
+  const read = () => (words.textContent = history.asText(turns, names()));
+  const about = make("details", { toggle: read }, make("summary", {}, make("b", {}, first), make("small", {}, `${when} · ${count}`)), words);
   return make("li", {}, about, button("past_open", () => write(turns, "json")), button("past_drop", drop));
 }

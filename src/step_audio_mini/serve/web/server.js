@@ -1,7 +1,9 @@
 // What the server offers and where it is: addresses beside the page's own, and its list of models.
 //
-// Beyond OpenAI's fields an entry of /v1/models may have `step_audio: {label: {en, zh}, about: {en, zh},
+// Beyond OpenAI's fields an entry of /v1/models may have `step_audio: {packs: [...], label: {en, zh}, about: {en, zh},
 // voices: [{name, language}], examples: {en: [...], zh: [...]}}`; a page of a server without them offers less choice.
+
+import { hasText, text } from "./i18n.js";
 
 const BASE = new URL("v1/", document.baseURI);
 const USUAL = "step-audio-mini";
@@ -15,7 +17,8 @@ export class Server {
       const headers = key ? { Authorization: `Bearer ${key}` } : {};
       const answer = await fetch(new URL("models", BASE), { headers });
       const { data } = await answer.json();
-      this.models = Array.isArray(data) ? data.filter((entry) => typeof entry?.id === "string") : [];
+      const known = Array.isArray(data) ? data.filter((entry) => typeof entry?.id === "string") : [];
+      this.models = known.filter((entry, place) => known.findIndex((other) => same(entry, other)) === place);
     } catch {
       this.models = [];
     }
@@ -27,11 +30,14 @@ export class Server {
   }
 
   label(entry, language) {
-    return entry.step_audio?.label?.[language] ?? entry.id;
+    const packs = (entry.step_audio?.packs ?? []).map((pack) => (hasText(`pack_${pack}`) ? text(`pack_${pack}`) : pack));
+    return entry.step_audio?.label?.[language] ?? (packs.join(" + ") || entry.id);
   }
 
+  /** What can be asked for, in the page's language where that is told. */
   about(entry, language) {
-    return entry.step_audio?.about?.[language] ?? "";
+    const { about = {} } = entry.step_audio ?? {};
+    return about[language] ?? Object.values(about)[0] ?? "";
   }
 
   voices(chosen) {
@@ -39,8 +45,11 @@ export class Server {
     return voices.map((voice) => (typeof voice === "string" ? { name: voice } : voice));
   }
 
+  /** Four sentences to try: the server's own, else those that the page knows for its packs, from each in turn. */
   examples(chosen, language) {
-    return this.model(chosen).step_audio?.examples?.[language] ?? [];
+    const { examples = {}, packs = ["home", "clock-weather"] } = this.model(chosen).step_audio ?? {};
+    const keys = [1, 2, 3, 4].flatMap((number) => packs.map((pack) => `example_${pack}_${number}`));
+    return (examples[language] ?? keys.filter(hasText).map((key) => text(key))).slice(0, 4);
   }
 
   url(chosen) {
@@ -49,4 +58,10 @@ export class Server {
     url.searchParams.set("model", this.model(chosen).id);
     return url.href;
   }
+}
+
+/** The usual model is often one of the others under another name. */
+function same(one, other) {
+  const packs = ({ id, step_audio: told }) => JSON.stringify(told?.packs ?? id);
+  return packs(one) === packs(other);
 }

@@ -52,10 +52,12 @@ export function stored(name) {
   }
 }
 
+/** Whether it was kept: storage may be full or forbidden, and the page works without. */
 export function store(where, name, value) {
   try {
     where.setItem(name, value);
+    return true;
   } catch {
-    // storage is full or forbidden: the page works without
+    return false;
   }
 }

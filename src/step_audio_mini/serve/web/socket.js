@@ -1,8 +1,10 @@
 // The line to the server: OpenAI Realtime events over one WebSocket, taken up again when it breaks by chance.
 
-const RECOVERABLE = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1015]);
+const RECOVERABLE = new Set([1001, 1005, 1006, 1011, 1015]);
+const FINAL = new Set(["key", "ended"]); // trying again would change nothing
 const TRIES = 8;
-const MOST_WAITING = 1 << 21; // bytes not yet sent: fifteen seconds of microphone, the line is dead
+const STUCK = 4000; // our own code: nothing goes out any more
+const MOST_WAITING = 1 << 20; // bytes not yet sent: fifteen seconds of microphone, the line is dead
 
 /** Milliseconds before try number `tries` (from 0): doubling, shaken, longer where the server is full or restarts. */
 export function delayBefore(tries, code, shake = Math.random()) {
@@ -10,16 +12,18 @@ export function delayBefore(tries, code, shake = Math.random()) {
   return Math.round(Math.min(15000, first * 2 ** tries) * (0.75 + 0.5 * shake));
 }
 
-/** Why a call ended for good, as a key of texts. */
+/** Why there is no line: `status` is what HTTP says where the line was refused, undefined where it stood and broke. */
 export function reasonOf(code, status) {
-  if (status === 401 || status === 403 || code === 1008) return "closed_key";
-  if (status === 503 || code === 1013) return "closed_full";
-  if (status === 0) return "closed_unreachable";
-  return RECOVERABLE.has(code) ? "closed_lost" : "closed_ended";
+  if (status === 401 || status === 403 || code === 1008) return "key";
+  if (status === 503 || code === 1013) return "full";
+  if (status === 0) return "unreachable";
+  if (status !== undefined) return "refused";
+  if (code === 1012) return "restart";
+  return code === STUCK || RECOVERABLE.has(code) ? "lost" : "ended";
 }
 
 export class Line extends EventTarget {
-  // Events: message {event}, up, down {delay, code} (it will be tried again), over {reason, code}
+  // Events: message {event}, up, down {delay, reason} (it will be tried again), over {reason, code}
   #socket = null;
   #tries = 0;
   #timer = null;
@@ -56,7 +60,7 @@ export class Line extends EventTarget {
   send(event) {
     if (!this.isUp) return false;
     if (this.#socket.bufferedAmount > MOST_WAITING) {
-      this.#socket.close(4000, "the line is stuck");
+      this.#socket.close(STUCK, "the line is stuck");
       return false;
     }
     this.#socket.send(JSON.stringify(event));
@@ -87,26 +91,26 @@ export class Line extends EventTarget {
 
   async #lost(code, opened) {
     this.#socket = null;
-    const stuck = code === 4000;
     const status = opened ? undefined : await this.#probe();
     if (!this.#wanted || this.#socket) return;
-    const refused = status === 401 || status === 403;
-    if (refused || !(stuck || RECOVERABLE.has(code)) || this.#tries >= TRIES) {
+    const reason = reasonOf(code, status);
+    if (FINAL.has(reason) || this.#tries >= TRIES) {
       this.#wanted = false;
-      this.#emit("over", { reason: reasonOf(code, status), code });
+      this.#emit("over", { reason, code });
       return;
     }
-    const delay = delayBefore(this.#tries++, status === 503 ? 1013 : code);
+    const delay = delayBefore(this.#tries++, reason === "full" ? 1013 : code);
     this.#timer = setTimeout(() => this.#connect(), delay);
-    this.#emit("down", { delay, code });
+    this.#emit("down", { delay, reason });
   }
 
   /** A browser does not tell why a handshake was refused; the same server over HTTP does. 0: nobody there. */
   async #probe() {
     const { url, key } = this.#where;
     const headers = key ? { Authorization: `Bearer ${key}` } : {};
-    const http = url.replace(/^ws/, "http").replace(/\/realtime.*$/, "/models");
-    return fetch(http, { headers }).then((answer) => answer.status, () => 0);
+    const ask = (path) => fetch(new URL(path, url.replace(/^ws/, "http")), { headers }).then((answer) => answer.status, () => 0);
+    const allowed = await ask("models");
+    return allowed === 200 ? ask("../readyz") : allowed;
   }
 
   #emit(name, detail = {}) {

@@ -3,6 +3,7 @@
 const SECONDS = 12;
 const BAR = 3;
 const STEP = 5; // pixels a bar with its gap
+const MOST = 1000; // bars and marks remembered
 const FLOOR_DB = -55;
 // Milliseconds a picture: thirty a second are smooth enough and spare a phone; four where motion is not wanted.
 const FRAME = matchMedia("(prefers-reduced-motion: reduce)").matches ? 250 : 30;
@@ -42,12 +43,14 @@ export class Timeline {
     const at = Math.floor(performance.now() / this.#span) * this.#span;
     let bar = this.#bars.at(-1);
     if (bar?.at !== at) this.#bars.push((bar = { at, you: 0, it: 0 }));
+    if (this.#bars.length > MOST) this.#bars.shift(); // a hidden page draws nothing and drops nothing
     bar.you = Math.max(bar.you, height(you));
     bar.it = Math.max(bar.it, height(it));
   }
 
   mark(kind, at) {
     this.#marks.push({ kind, at });
+    if (this.#marks.length > MOST) this.#marks.shift();
     this.#ask();
   }
 

@@ -2,29 +2,58 @@
 
 import { breakdown } from "./conversation.js";
 import { make } from "./dom.js";
-import { hasText, text } from "./i18n.js";
+import { currentLanguage, hasText, text } from "./i18n.js";
+
+const MOST = 150; // turns on the page; the history has all
+const BAD = ["failed", "timeout", "unconnected", "cancelled"]; // outcomes of tools; packs have good ones of their own
+const LONGEST = 20000; // letters of what a tool was told or tells
 
 export class View {
   #list;
   #shown = new Map(); // turn -> {element, update}
+  #due = new Set(); // turns that changed since the last picture: sound comes many times a second
+  #gone = new WeakSet(); // turns too far back
+  #earlier = note();
+  #low = true; // the person looks at the newest
 
   constructor(list) {
     this.#list = list;
+    addEventListener("scroll", () => (this.#low = nearBottom()), { passive: true });
   }
 
   show(turn) {
+    if (!this.#due.size) requestAnimationFrame(() => this.#draw());
+    this.#due.add(turn);
+  }
+
+  #draw() {
+    for (const turn of this.#due) this.#update(turn);
+    this.#due.clear();
+    if (this.#low) scrollTo({ top: document.body.scrollHeight });
+  }
+
+  #update(turn) {
+    if (this.#gone.has(turn)) return;
     let entry = this.#shown.get(turn);
     if (!entry) {
       entry = { you: person, it: assistant, note }[turn.kind]();
       this.#shown.set(turn, entry);
       this.#list.append(entry.element);
     }
-    const low = nearBottom();
     entry.update(turn);
-    if (low) scrollTo({ top: document.body.scrollHeight });
+    if (this.#shown.size > MOST) this.#shorten();
+  }
+
+  #shorten() {
+    const [oldest] = this.#shown.keys();
+    this.#gone.add(oldest);
+    this.drop(oldest);
+    this.#earlier.update({ key: "earlier" });
+    this.#list.prepend(this.#earlier.element);
   }
 
   drop(turn) {
+    this.#due.delete(turn);
     this.#shown.get(turn)?.element.remove();
     this.#shown.delete(turn);
   }
@@ -32,6 +61,7 @@ export class View {
   /** The page's language changed. */
   again() {
     for (const [turn, { update }] of this.#shown) update(turn);
+    this.#earlier.update({ key: "earlier" });
   }
 }
 
@@ -97,29 +127,37 @@ function toolCard(list) {
   const name = make("code");
   const brief = make("span.brief");
   const state = make("span.done");
-  const asked = make("pre", { tabindex: "0" });
-  const given = make("pre", { tabindex: "0" });
+  const [asked, given] = [0, 1].map(() => make("pre", { tabindex: "0", role: "group" })); // long ones scroll, by key too
   const heads = [make("h4"), make("h4")];
   const summary = make("summary", {}, name, brief, state);
   list.append(make("li.tool", {}, make("details", {}, summary, heads[0], asked, heads[1], given)));
+  let last = "";
   return (tool, status) => {
+    const now = [currentLanguage(), status, tool.arguments, tool.output].join("\n");
+    if (now === last) return; // results may be long
+    last = now;
     name.textContent = tool.name;
-    const values = parsed(tool.arguments);
-    brief.textContent = values ? Object.values(values).join(", ") : "";
-    state.textContent = text(`tool_${stateOf(tool, status)}`);
-    state.dataset.state = stateOf(tool, status);
+    brief.textContent = Object.values(parsed(tool.arguments) ?? {}).map(plainly).join(", ").slice(0, 200);
+    const came = stateOf(tool, status);
+    state.textContent = hasText(`tool_${came}`) ? text(`tool_${came}`) : came.replaceAll("_", " ");
+    state.dataset.state = BAD.includes(came) ? "failed" : came;
     heads[0].textContent = text("tool_asked");
     heads[1].textContent = text("tool_given");
+    asked.setAttribute("aria-label", `${tool.name}: ${text("tool_asked")}`);
+    given.setAttribute("aria-label", `${tool.name}: ${text("tool_given")}`);
     asked.textContent = pretty(tool.arguments);
     given.textContent = pretty(tool.output);
     heads[1].hidden = given.hidden = tool.output === undefined;
   };
 }
 
+const plainly = (value) => (typeof value === "object" ? JSON.stringify(value) : value);
+
+/** What came of it: done, running, failed, or an outcome that the tool named. */
 function stateOf({ output, status }, response) {
   if (output !== undefined) {
     const { error, outcome = "done" } = parsed(output) ?? {};
-    return error === undefined && outcome === "done" ? "done" : "failed";
+    return error === undefined ? String(outcome) : "failed";
   }
   if (status === "incomplete") return "failed";
   return response === "in_progress" ? "running" : "done";
@@ -166,7 +204,7 @@ function note() {
 }
 
 /** For screen readers and fonts: by the server's word, else by the letters. */
-function languageTag(language, words = "") {
+export function languageTag(language, words = "") {
   if (language === "zh" || language === "en") return language;
   return /\p{Script=Han}/u.test(words) ? "zh" : "en";
 }
@@ -182,5 +220,6 @@ function parsed(json) {
 
 function pretty(json = "") {
   const value = parsed(json);
-  return value ? JSON.stringify(value, null, 2) : json;
+  const all = value ? JSON.stringify(value, null, 2) : String(json);
+  return all.length > LONGEST ? `${all.slice(0, LONGEST)} …` : all;
 }
