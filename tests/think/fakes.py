@@ -45,8 +45,11 @@ class RandomNet:
 class WishNet(RandomNet):
     """Writes what it is told: by role the candidates to like, in order; positions count from the first hypothesis."""
 
-    def __init__(self, wishes: Mapping[Role, Sequence[int | str]], mind: Mind | None = None) -> None:
+    def __init__(
+        self, wishes: Mapping[Role, Sequence[int | str]], mind: Mind | None = None, strength: float = 20.0
+    ) -> None:
         super().__init__(0)
+        self.strength = strength
         self.mind, self._wishes = mind, {role: list(told) for role, told in wishes.items()}
 
     def encode(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -57,7 +60,7 @@ class WishNet(RandomNet):
         scores = np.zeros((1, previous.shape[1], int(memory["size"])), np.float32)
         told = self._wishes.get(Role(int(roles[0, -1])), [])
         if told:
-            scores[0, -1, self._index(told.pop(0), int(memory["first"]))] = 20
+            scores[0, -1, self._index(told.pop(0), int(memory["first"]))] = self.strength
         return scores, cache
 
     def _index(self, wish: int | str, first: int) -> int:
