@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from step_audio_mini.types import (
     Decision,
     DialogueState,
     Hearing,
+    Hypothesis,
     Language,
     Samples,
     SlotValue,
@@ -62,6 +63,10 @@ class Script:
     """What was said to what is answered; else it is repeated."""
     opening: str = ""
     """What replies that tell of tools begin with."""
+    sure: float = 1.0
+    """Confidence of every word that was heard."""
+    meant: float = 0.9
+    """How sure the mind is that something of its packs is meant."""
     think_s: float = 0.0
     speak_s: float = 0.0
     """What a plan, and a word of the voice, take."""
@@ -117,7 +122,9 @@ class FakeCall:
     async def hearing(self) -> Hearing:
         """All words of the turn once it was quiet."""
         self._check("hearing")
-        return hearing_of(self._text())
+        heard = hearing_of(self._text())
+        words = tuple(replace(word, confidence=self._script.sure) for word in heard.best.words)
+        return replace(heard, nbest=(Hypothesis(words, 0.0),) if words else ())
 
     async def plan(self, hearing: Hearing) -> Plan:
         """By the script."""
@@ -130,7 +137,7 @@ class FakeCall:
         return Plan(
             act="request", state=DialogueState("fake", {}), calls=(call,) if call else (), reply="" if call else reply,
             opening=self._script.opening, waiting="One moment.", language="en", style=Style(), confidence=0.9,
-            meant=0.9, system="done", asked=None, keeps=False, turn=len(self.completed),
+            meant=self._script.meant, system="done", asked=None, keeps=False, turn=len(self.completed),
         )  # fmt: skip
 
     async def take_back(self) -> None:

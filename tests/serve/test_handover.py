@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from step_audio_mini.errors import UserError
-from step_audio_mini.serve.handover import MOST_ANSWER, MOST_HISTORY, Breaker, Endpoint, HandOver, Said, bounded
+from step_audio_mini.serve.handover import MOST_ANSWER, MOST_HISTORY, SURE, Breaker, Endpoint, HandOver, Said, bounded
 from step_audio_mini.think.mind import hearing_of
 from step_audio_mini.think.plan import Plan
 from step_audio_mini.types import DialogueState, Language, Style
+from tests.serve.fakes import Script, speech
 from tests.serve.harness import talking
 
 pytestmark = pytest.mark.unit
@@ -318,6 +319,24 @@ def test_after_a_rest_only_one_tries() -> None:
 def test_what_is_an_open_question(changed: dict[str, Any], words: str, wanted: bool) -> None:
     over = HandOver(Endpoint("http://localhost/v1", "m"))
     assert over.wants(replace(PLAN, **changed), hearing_of(words)) is wanted
+
+
+@pytest.mark.parametrize(("sure", "wanted"), [(0.2, False), (SURE - 0.01, False), (SURE, True), (0.8, True)])
+async def test_what_was_hardly_heard_is_answered_as_without_an_endpoint(sure: float, wanted: bool) -> None:
+    script = Script(turns=["why is the sky blue"], sure=sure, meant=0.1)
+    async with fake(lambda write: write(HEAD + piece("It scatters.") + END)) as one:
+        over = HandOver(one.endpoint)
+        async with talking(script, chat=over) as line:
+            line.say("session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
+            line.sound(speech(1.4))
+            line.say("input_audio_buffer.commit")
+            line.say("response.create")
+            done = (await line.until("response.done"))["response"]
+            await over.close()
+            await asyncio.sleep(0.05)
+    assert bool(one.asked) is wanted
+    told = done["output"][0]["content"][0]["transcript"]
+    assert told == ("Let me ask. It scatters." if wanted else "You said why is the sky blue.")
 
 
 def test_history_is_bounded_and_newest() -> None:

@@ -33,6 +33,9 @@ MOST_MESSAGES, MOST_HISTORY = 8, 2000
 MOST_ANSWER = 1200
 """Characters of an answer that are spoken."""
 MOST_AT_ONCE = 32
+SURE = 0.4
+"""Mean confidence of the words from which a question is handed over. What recorded noise is taken for has less; of the
+read sentences of people few do, the unclear ones."""
 _INSTRUCTIONS = (
     "You answer open questions inside a voice assistant. Your words are spoken aloud as they are: plain sentences, no "
     "lists, no markup, at most three short sentences, in the language of the question. What you read was recognised "
@@ -104,8 +107,11 @@ class HandOver:
         self._open = 0
 
     def wants(self, plan: Plan, hearing: Hearing) -> bool:
-        """Whether a turn is an open question: words were heard, and none of what the packs can do is likely meant."""
-        return bool(hearing.best.words) and plan.is_open
+        """Whether a turn is an open question: surely heard, and none of what the packs can do is likely meant.
+
+        What was hardly heard (noise, somebody in the background) goes to nobody: it is answered as without an endpoint.
+        """
+        return hearing.best.confidence >= SURE and plan.is_open
 
     async def clauses(self, question: str, history: Sequence[Said], language: Language) -> AsyncGenerator[str, None]:
         """The answer, clause by clause, after a word that it is being asked for.
