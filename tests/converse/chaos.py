@@ -153,6 +153,8 @@ class Call:
             yield from self._reply_talks()
         elif kind < 0.74:
             yield from self._tool_outlives_its_reply()
+        elif kind < 0.76:
+            yield from self._manual_for_a_while()
         else:
             yield self._any(), r.choice((0, 1, 20, 300, 1000, 6000))
 
@@ -168,6 +170,16 @@ class Call:
             yield ReplySound(generation, end, (word,)), r.choice((0, 100, 200))
         if r.random() < 0.4:
             yield ReplyEnded(generation), r.choice((0, 200))
+
+    def _manual_for_a_while(self) -> Iterator[tuple[Event, int]]:
+        """Turn detection is taken away and given back in mid-speech."""
+        r = self.random
+        yield from self.sound(r.randrange(240, 600), 0.9, 0.95, r.choice(WORDS))
+        yield SettingsChanged(settings.MANUAL), r.choice((0, 20))
+        if r.random() < 0.5:
+            yield from self.sound(r.randrange(0, 600), 0.9, 0.95, r.choice(WORDS))
+        yield SettingsChanged(r.choice(SETTINGS)), r.choice((0, 20))
+        yield from self.sound(r.randrange(240, 600), 0.9, 0.95, r.choice(WORDS))
 
     def _tool_outlives_its_reply(self) -> Iterator[tuple[Event, int]]:
         r, generation = self.random, self.engine.generation

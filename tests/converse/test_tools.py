@@ -20,6 +20,7 @@ from step_audio_mini.converse.events import (
     Cancel,
     CreateResponse,
     ReplyFailed,
+    ReplySound,
     ReplyStarted,
     Tick,
     ToolEnded,
@@ -95,6 +96,16 @@ def test_a_result_of_which_nothing_was_heard_is_told_later() -> None:
     engine.on(ToolEnded("a"), 500)
     stopped = engine.on(Cancel(), 510)
     assert Respond(2, "tool", None, ("a",)) in stopped
+
+
+def test_a_result_that_the_client_cut_off_is_not_told_again() -> None:
+    engine = Engine()
+    engine.on(CreateResponse(), 0)
+    engine.on(ToolStarted(1, "a"), 10)
+    engine.on(ToolEnded("a"), 500)
+    engine.on(ReplySound(1, 200), 510)
+    assert engine.on(Cancel(), 600) == [StopReply(1, 90, "", "client_cancelled")]
+    assert engine.on(Tick(), 5000) == []
 
 
 def test_a_result_comes_once_however_often_it_is_reported() -> None:

@@ -164,6 +164,27 @@ def test_turn_detection_taken_away_in_the_middle_of_a_turn_leaves_its_sound_to_t
     assert [action for _, action in call.trace] == [SpeechStarted(700), SpeechStopped(1700), CommitTurn(0, 4000)]
 
 
+def test_turn_detection_taken_away_and_given_back_in_mid_speech_leaves_no_turn_half_open() -> None:
+    rules = settings.of_profile("balanced")
+    call = VirtualCall(Engine(rules), FakeEars([say(1000, "turn on the light in the kitchen please.")]))
+    call.client = [(1700, SettingsChanged(settings.MANUAL)), (1720, SettingsChanged(rules))]
+    call.run(6000)
+    assert kinds(call).count(SpeechStarted) == kinds(call).count(SpeechStopped) == 2
+    ((_, dropped),) = call.of(DropSound)
+    ((_, turn),) = call.of(CommitTurn)
+    assert isinstance(dropped, DropSound)
+    assert isinstance(turn, CommitTurn)
+    assert 1700 <= dropped.end_ms - dropped.keep_ms <= turn.start_ms
+    assert call.transcripts == ["light in the kitchen please."]
+
+
+def test_words_said_for_the_client_are_no_part_of_a_turn_that_it_did_not_end() -> None:
+    call = VirtualCall(Engine(settings.MANUAL), FakeEars([say(1000, "turn on"), say(4000, "what time is it?")]))
+    call.client = [(3000, SettingsChanged(settings.of_profile("balanced")))]
+    call.run(8000)
+    assert call.transcripts == ["what time is it?"]
+
+
 def test_idle_timeout_counts_from_the_end_of_what_was_heard() -> None:
     mind = FakeMind({"turn on the light.": Plan("It is on.")})
     rules = settings.server_vad(idle_timeout_ms=5000)

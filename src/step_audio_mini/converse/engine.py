@@ -256,10 +256,10 @@ class Engine:
 
     def _change(self, settings: Settings) -> None:
         self.settings = settings
-        if settings.turns is None:
-            if self._user.turn is not None:
-                self._out.append(SpeechStopped(self._user.audio_ms))
-            self._user.turn = None
+        if settings.turns is None and self._user.leave():
+            self._out.append(SpeechStopped(self._user.audio_ms))
+        if settings.turns is not None and self._user.left_over:  # the client made no turn of it
+            self._drop(0, "cleared")
         if settings.turns is None or not settings.interrupt_response:
             self._user.calm()
         if settings.turns is None or not settings.create_response:

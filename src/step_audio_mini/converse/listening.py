@@ -32,6 +32,8 @@ class Listening:
         self.turn: UserTurn | None = None
         self.doubt = False
         """The assistant was silenced by something not yet known."""
+        self.left_over = False
+        """Words were said, or a turn begun, of which the client was to make a turn."""
         self._bursts = Bursts()
         self._ears_ms = 0
 
@@ -54,6 +56,7 @@ class Listening:
             return None
         self.audio_ms = heard.audio_ms
         if rules is None:
+            self.left_over = self.left_over or bool(heard.text)
             return None
         sounding = self._bursts.update(since, heard, rules.threshold)
         if self.turn is not None:
@@ -94,6 +97,12 @@ class Listening:
         self.calm()
         return self.turn
 
+    def leave(self) -> bool:
+        """Leave the sound of the turn under way to the client; whether there was one."""
+        begun, self.turn = self.turn is not None, None
+        self.left_over = self.left_over or begun
+        return begun
+
     def calm(self) -> None:
         """Forget the burst, and the doubt."""
         self.doubt = False
@@ -101,5 +110,6 @@ class Listening:
 
     def fresh(self, keep_ms: int = 0) -> None:
         """The ears begin afresh, with the last `keep_ms`: nothing before can be part of a turn any more."""
-        self.floor_ms, self._ears_ms, self.turn, self.doubt = self.audio_ms - keep_ms, self.audio_ms, None, False
+        self.floor_ms, self._ears_ms = self.audio_ms - keep_ms, self.audio_ms
+        self.turn, self.doubt, self.left_over = None, False, False
         self._bursts.reset(ears=True)

@@ -108,13 +108,17 @@ class Replies:
                 del self._past[next(iter(self._past))]
 
     def stop(self, reason: StopReason, now_ms: int) -> list[Action]:
-        """Stop the active reply; its results that nobody heard are owed from now on, its tools go on."""
+        """Stop the active reply; its results that nobody heard are owed from now on, its tools go on.
+
+        A client that cancels a reply does not want what it was being told: only what it could not know of is owed.
+        """
         reply = self.active
         if reply is None:
             return []
         heard_ms, heard = reply.cut(now_ms)
         reply.stopped = True
-        self.owed += [call for call, sent in reply.results if heard_ms < sent + UNTOLD_MS]
+        told_ms = reply.playback.sent_ms - 1 if reason == "client_cancelled" else heard_ms - UNTOLD_MS
+        self.owed += [call for call, sent in reply.results if told_ms < sent]
         self.finish()
         own = [tool for tool in self._tools.values() if tool.generation == reply.generation and tool.cancellable]
         return [StopReply(reply.generation, heard_ms, heard, reason), *(CancelTool(tool.call_id) for tool in own)]
