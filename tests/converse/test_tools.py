@@ -89,13 +89,27 @@ def test_the_call_hears_and_obeys_while_a_tool_hangs() -> None:
     assert len(call.of(Release)) == 3
 
 
-def test_a_result_of_which_nothing_was_heard_is_told_later() -> None:
+def result_cut_off() -> Engine:
+    """A reply is cancelled by the client when its tool has ended and nothing of it was said."""
     engine = Engine()
     engine.on(CreateResponse(), 0)
     engine.on(ToolStarted(1, "a"), 10)
     engine.on(ToolEnded("a"), 500)
-    stopped = engine.on(Cancel(), 510)
-    assert Respond(2, "tool", None, ("a",)) in stopped
+    assert engine.on(Cancel(), 510) == [StopReply(1, 0, "", "client_cancelled")]
+    assert engine.on(Tick(), 5000) == []
+    return engine
+
+
+def test_a_result_of_which_nothing_was_heard_is_told_when_the_client_asks_again() -> None:
+    assert result_cut_off().on(CreateResponse("r"), 6000) == [Respond(2, "client", "r", ("a",))]
+
+
+def test_or_after_the_next_answer() -> None:
+    call = VirtualCall(result_cut_off(), FakeEars([QUESTION]), FakeMind({"what time is it?": Plan("It is twelve.")}))
+    call.now = call.audio_ms = 0
+    call.run(20_000)
+    assert [a.calls for _, a in call.of(Respond) if isinstance(a, Respond)] == [("a",)]
+    assert call.of(Release)[0][0] < call.of(Respond)[0][0]
 
 
 def test_a_result_that_the_client_cut_off_is_not_told_again() -> None:

@@ -292,10 +292,7 @@ class Engine:
             self._out.append(Discard(generation))
 
     def _respond(self, reason: RespondReason, request: str | None = None) -> None:
-        calls: tuple[str, ...] = ()
-        if reason in ("client", "tool"):
-            calls = tuple(self._replies.owed)
-            self._replies.owed.clear()
+        calls = self._replies.pay() if reason in ("client", "tool") else ()
         self._begin_reply(generation := self._replies.next_generation())
         self._out.append(Respond(generation, reason, request, calls))
 

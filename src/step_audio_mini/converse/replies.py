@@ -53,6 +53,8 @@ class Replies:
         self.active: Reply | None = None
         self.owed: list[str] = []
         """Calls whose results nobody was told."""
+        self._later: list[str] = []
+        """Of these, what the client did not want to hear at once: owed from the next reply on."""
         self._generation = 0
         self._past: dict[int, Reply] = {}
         self._tools: dict[str, ToolStarted] = {}
@@ -68,6 +70,15 @@ class Replies:
         last = self.last()
         busy_until = last.playback.quiet_from(now_ms) if last is not None and last.cut_ms is None else 0
         self.active = Reply(generation, now_ms, max(now_ms, busy_until), expects_answer)
+        self.owed += self._later
+        self._later.clear()
+
+    def pay(self) -> tuple[str, ...]:
+        """The calls whose results are to be told by the reply about to begin; they are owed no more."""
+        calls = (*self.owed, *self._later)
+        self.owed.clear()
+        self._later.clear()
+        return calls
 
     def find(self, generation: int) -> Reply | None:
         """A reply that is or was visible."""
@@ -110,15 +121,18 @@ class Replies:
     def stop(self, reason: StopReason, now_ms: int) -> list[Action]:
         """Stop the active reply; its results that nobody heard are owed from now on, its tools go on.
 
-        A client that cancels a reply does not want what it was being told: only what it could not know of is owed.
+        A client that cancels a reply does not want it again: of its results only those are owed of which no sound had
+        been sent, and not before the next reply.
         """
         reply = self.active
         if reply is None:
             return []
         heard_ms, heard = reply.cut(now_ms)
         reply.stopped = True
-        told_ms = reply.playback.sent_ms - 1 if reason == "client_cancelled" else heard_ms - UNTOLD_MS
-        self.owed += [call for call, sent in reply.results if told_ms < sent]
+        if reason == "client_cancelled":
+            self._later += [call for call, sent in reply.results if reply.playback.sent_ms <= sent]
+        else:
+            self.owed += [call for call, sent in reply.results if heard_ms < sent + UNTOLD_MS]
         self.finish()
         own = [tool for tool in self._tools.values() if tool.generation == reply.generation and tool.cancellable]
         return [StopReply(reply.generation, heard_ms, heard, reason), *(CancelTool(tool.call_id) for tool in own)]
