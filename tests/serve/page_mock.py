@@ -189,7 +189,7 @@ class Session:
             with suppress(ConnectionClosed):
                 await self.send("response.done", response={**body, "status": "cancelled", "status_details": reason})
             return
-        timings = {"listen": 31, "think": 22, "speak_first": 44, "total": 97}
+        timings = {"end_of_turn": 600, "listen": 31, "think": 22, "speak_first": 44, "total": 97}
         done = {**body, "status": "completed", "step_audio": {"timings_ms": timings}}
         await self.send("response.done", response=done)
 

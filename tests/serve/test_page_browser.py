@@ -29,6 +29,7 @@ pytestmark = [
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 NOTICE = "document.getElementById('notice').hidden ? '' : document.getElementById('notice-text').textContent"
+ANSWERED = "Boolean(document.querySelector('.turn.it .said')?.textContent.includes('floor lamp'))"
 REMEMBER_STATES = """
   window.states = [];
   new MutationObserver(() => states.push(document.getElementById("state").dataset.state)).observe(
@@ -191,7 +192,7 @@ def test_the_server_itself_answers_with_tool_and_times(page: browser.Page, real_
     page.run("document.getElementById('words').value = 'turn on the kitchen light'")
     page.click("#send")
     page.wait("heard() > 3")
-    page.wait("Boolean(document.querySelector('.times:not([hidden]) dt.head'))")  # stages inside the server
+    page.wait("Boolean(document.querySelector('.times:not([hidden]) dt.inside'))")  # stages inside the server
     shown = page.run("document.getElementById('turns').innerText")
     assert "HassTurnOn" in shown
     assert "First sound after" in shown
@@ -241,7 +242,7 @@ def test_plain_http_from_elsewhere_is_told_and_can_write(page: browser.Page, ser
     page.run("document.getElementById('words').focus()")
     page.call("Input.insertText", text="把灯打开")
     page.key("keyDown", "Enter", "Enter", 13)
-    page.wait("Boolean(document.querySelector('.turn.it .said')?.textContent.includes('floor lamp'))")
+    page.wait(ANSWERED)
     assert page_wait(server, "session.update")["session"]["output_modalities"] == ["text"]
     page.wait("document.getElementById('said').textContent.includes('floor lamp')")  # read by the screen reader
 
@@ -263,7 +264,7 @@ def test_fits_a_phone_in_both_languages(page: browser.Page) -> None:
             page.run(f"document.getElementById('{name}').close()")
         page.click("#language")
     page.run("document.querySelector('#examples button').click()")
-    page.wait("Boolean(document.querySelector('.times:not([hidden])'))")
+    page.wait(ANSWERED)
     assert page.run(width)
     shot(page, "phone-turns")
 
@@ -308,7 +309,7 @@ def test_pack_voice_and_export(page: browser.Page, server: page_mock.Mock) -> No
     page.run("document.getElementById('keep').click()")
     page.run("document.getElementById('settings').close()")
     page.run("document.querySelector('#examples button').click()")
-    page.wait("Boolean(document.querySelector('.times:not([hidden])'))")
+    page.wait(ANSWERED)
     assert page_wait(server, "session.update")["session"]["audio"]["output"]["voice"] == "meilin"
     page.run("window.saved = []; URL.createObjectURL = (blob) => (window.saved.push(blob), 'data:,')")
     page.wait("localStorage.getItem('step-audio.history')")

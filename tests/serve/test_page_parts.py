@@ -92,7 +92,10 @@ def test_conversation_is_read_from_standard_events(laws: browser.Page) -> None:
     kind = "conversation.item.input_audio_transcription"
     at = {"response_id": "r", "item_id": "m", "output_index": 0, "content_index": 0}
     sound = "A" * 64_000  # one second
-    own = {"timings_ms": {"think": 21.5}, "tool_calls": [{"name": "f", "arguments": {"x": 1}, "result": {}}]}
+    own = {
+        "timings_ms": {"end_of_turn": 400, "think": 21.5},
+        "tool_calls": [{"name": "f", "arguments": {"x": 1}, "result": {}}],
+    }
     events: list[Any] = [
         [100, {"type": "input_audio_buffer.speech_started", "item_id": "u", "audio_start_ms": 50}],
         [1500, {"type": "input_audio_buffer.speech_stopped", "item_id": "u", "audio_end_ms": 400}],
@@ -117,8 +120,8 @@ def test_conversation_is_read_from_standard_events(laws: browser.Page) -> None:
     assert assistant["heard"] == "It is"
     assert assistant["interrupted_at_ms"] == 500
     assert assistant["tools"][0]["name"] == "f"
-    assert assistant["times_ms"]["server"] == {"think": 21.5}
-    assert told["times"] == {"turn": 100, "answer": 35, "play": 165, "total": 300}
+    assert assistant["times_ms"]["server"] == {"end_of_turn": 400, "think": 21.5}
+    assert told["times"] == {"pause": 400, "turn": 100, "answer": 35, "play": 165, "total": 700}
     assert [mark["kind"] for mark in told["marks"]] == ["speech", "end", "answer", "cut"]
 
 

@@ -81,7 +81,8 @@ def call(page: browser.Page) -> None:
 
 
 def answer(page: browser.Page) -> None:
-    """An answer with a tool call and times, by text."""
+    """An answer with a tool call and times, in writing."""
+    page.run("document.getElementById('aloud').click()")
     page.run("document.querySelector('#examples button').click()")
     page.wait("Boolean(document.querySelector('.times:not([hidden]) dl'))")
 
@@ -114,7 +115,8 @@ def test_the_keyboard_reaches_all_in_order_and_is_seen(page: browser.Page) -> No
 
 
 def test_a_button_that_goes_leaves_the_focus_somewhere(page: browser.Page) -> None:
-    answer(page)
+    page.run("document.querySelector('#examples button').click()")
+    page.wait(f"{STATE}.startsWith('Answering')")
     for button in ("stop", "hang-up"):
         page.run(f"document.getElementById('{button}').focus()")
         for kind in ("keyDown", "keyUp"):
@@ -155,9 +157,8 @@ def test_screen_readers_get_names_and_few_words(page: browser.Page) -> None:
     page.click("#stop")
     page.wait(f"{STATE} === 'Listening'")
     told = page.run("told")
-    assert told[0] == "Connecting"
     assert told[-1] == "Listening"
-    assert len(told) <= 4  # the voice is not talked over, and nothing is said twice
+    assert len(told) == len(set(told)) <= 3  # the voice is not talked over, and nothing is said twice
     assert page.run("document.getAnimations().length") == 0  # no motion where none is wanted
     levels = page.run("[...document.querySelectorAll('h1, h2, h3, h4')].map((head) => Number(head.tagName[1]))")
     assert all(after <= before + 1 for before, after in zip([0, *levels], levels, strict=False))

@@ -19,7 +19,7 @@ const { conversation } = call;
 const view = new View(byId("turns"));
 const timeline = new Timeline(byId("timeline"), showLevel);
 const began = Date.now().toString(36);
-let saving = null;
+let saving = null; // a timer, while something is not kept yet
 let loudest = 0; // of the microphone since the last picture
 let shownLevel = "";
 let noticed = null; // the notice on show, for a change of language
@@ -35,11 +35,16 @@ conversation.addEventListener("changed", ({ detail: { turn } }) => {
   // Spoken answers need no second voice over them; silent ones are read by the screen reader once they are whole.
   const silent = !settings.get("aloud") || !call.player;
   if (silent && turn.kind === "it" && turn.status === "completed") say("said", turn.text);
-  clearTimeout(saving);
-  if (settings.get("keep")) saving = setTimeout(() => keep(began, conversation.plain()), 1000);
+  saving ??= setTimeout(save, 3000);
 });
 conversation.addEventListener("removed", ({ detail: { turn } }) => view.drop(turn));
 conversation.addEventListener("marker", ({ detail: { kind, at } }) => timeline.mark(kind, at));
+
+function save() {
+  clearTimeout(saving);
+  saving = null;
+  if (settings.get("keep")) keep(began, conversation.plain());
+}
 
 /** Into a live region, once: a screen reader would read the same words again. */
 function say(region, words) {
@@ -168,7 +173,10 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("online", () => call.wake());
 document.addEventListener("visibilitychange", () => document.hidden || call.wake());
-addEventListener("pagehide", () => call.hangUp());
+addEventListener("pagehide", () => {
+  call.hangUp();
+  save();
+});
 navigator.mediaDevices?.addEventListener("devicechange", () => fillPanel());
 
 // What is chosen

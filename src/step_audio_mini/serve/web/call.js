@@ -95,6 +95,7 @@ export class Call extends EventTarget {
       if (this.conversation.turns.length) this.conversation.note("note_new");
       this.#line.open({ url, key: this.#settings.key });
     }
+    this.#opening = microphone;
     this.#tell();
     await this.#openSound();
     if (microphone) await this.#openMicrophone();
@@ -225,15 +226,15 @@ export class Call extends EventTarget {
   }
 
   async #openMicrophone() {
-    if (!this.#context) return this.#notice("insecure");
-    if (this.listens) return undefined;
+    this.#opening = Boolean(this.#context) && !this.listens;
+    if (!this.#context) this.#notice("insecure");
+    if (!this.#opening) return;
     const options = {
       device: this.#settings.get("device"),
       suppressNoise: this.#settings.get("quiet"),
       heard: (frame) => this.#heard(frame),
       lost: () => this.#microphoneLost(),
     };
-    this.#opening = true;
     this.#tell();
     try {
       await this.#context.resume();
@@ -244,7 +245,6 @@ export class Call extends EventTarget {
       this.#notice(key ?? "microphone_busy");
     }
     this.#opening = false;
-    return undefined;
   }
 
   /** Unplugged, or taken away by the person or the system: another one will do. */

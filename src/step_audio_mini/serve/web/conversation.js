@@ -295,11 +295,15 @@ const HANDLERS = {
   "response.output_text.done": OF._answerWhole,
 };
 
-/** Where the time of an answer went, whole milliseconds: end of the turn noticed, answer made, its sound begun. */
-export function breakdown({ times }) {
+/**
+ * Where the time of an answer went, whole milliseconds from the end of speech to the first sound: the silence that the
+ * server waited for, which it tells with its stages, then what the page measures itself.
+ */
+export function breakdown({ times, server }) {
   const { ended, noticed, first, sounded } = times;
   if (ended === undefined || first === undefined) return {};
-  const spans = { turn: noticed - ended, answer: first - noticed };
+  const pause = server.end_of_turn ? { pause: server.end_of_turn } : {};
+  const spans = { ...pause, turn: noticed - ended, answer: first - noticed };
   if (sounded !== undefined) spans.play = sounded - first;
   const whole = Object.fromEntries(Object.entries(spans).map(([name, ms]) => [name, Math.max(0, Math.round(ms))]));
   return { ...whole, total: Object.values(whole).reduce((sum, ms) => sum + ms, 0) };

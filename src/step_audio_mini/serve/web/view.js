@@ -170,14 +170,14 @@ function timesOf() {
   const element = make("details.times", {}, make("summary", {}, head, strip), spans);
   const update = (turn) => {
     const { total, ...parts } = breakdown(turn);
-    element.hidden = total === undefined;
+    element.hidden = total === undefined || turn.status === "in_progress"; // the server's part comes last
     if (element.hidden) return;
     const heard = "play" in parts;
     head.textContent = text(heard ? "first_sound" : "first_text", { ms: total });
     strip.replaceChildren(...Object.entries(parts).map(([name, ms]) => segment(name, ms)));
     const rows = Object.entries(parts).flatMap(([name, ms]) => row(text(`span_${name}`), ms, name));
-    const inside = Object.entries(turn.server).flatMap(([name, ms]) => row(stageName(name), ms));
-    if (inside.length) rows.push(make("dt.head", {}, text("inside")), make("dd"), ...inside);
+    const inside = Object.entries(turn.server).filter(([name]) => name !== "end_of_turn").flatMap(([name, ms]) => row(stageName(name), ms));
+    if (inside.length) rows.push(make("dt.inside", {}, text("inside")), make("dd"), ...inside);
     spans.replaceChildren(...rows);
   };
   return { element, update };
