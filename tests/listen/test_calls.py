@@ -46,6 +46,16 @@ class Batching(Script):
         return {"log_probs": log_probs, "vectors": frames[..., :3], "out_cache_sum": sums[:, -1]}
 
 
+class Counting(Script):
+    """A scripted network that counts its runs."""
+
+    runs = 0
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        self.runs += 1
+        return super().run(feeds)
+
+
 def noise(seed: int, length: int) -> Samples:
     return np.random.default_rng(seed).normal(0, 0.1, length).astype(np.float32)
 
@@ -107,6 +117,29 @@ def test_a_snapshot_says_what_finish_would_and_disturbs_nothing(word_model: Word
     assert disturbed.partial() == plain.partial()
     assert list(disturbed.end_probabilities) == list(plain.end_probabilities)
     assert same(disturbed.finish(), plain.finish())
+
+
+def test_silence_that_was_heard_is_not_put_after_it_again(word_model: WordModel) -> None:
+    frames, _ = said([SPOKEN[word].split("|")[0] for word in ("turn", "on", "the", "light")], gap=2)
+    network = Counting(posteriors([0] * 8 + frames + [0] * 60, 0.99))
+    stream = Stream(Recogniser(network, word_model, tuning=TUNING))
+    hush = noise(1, 8 * 640) * 0.001
+    stream.accept(np.concatenate([hush, noise(2, len(frames) * 640), hush[:1_280]]))
+    runs = []
+    while stream.silence < 0.8:
+        after = stream.snapshot()
+        before = network.runs
+        assert after.finish().best.text == "turn on the light"
+        runs.append(network.runs - before)
+        stream.accept(hush[:2_560])
+    assert runs[0] >= 2
+    assert runs[-1] == 0
+    told = stream.said
+    assert told[0] == "turn on the light"
+    stream.accept(hush)
+    assert stream.said == told, "nothing more was said"
+    stream.accept(noise(3, 2_000))
+    assert stream.said != told, "something was, perhaps"
 
 
 def test_speech_is_told_while_it_lasts(word_model: WordModel) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from step_audio_mini import StepAudio2Mini
 from step_audio_mini.audio.features import log_mel
 from step_audio_mini.cli.output import hearing_json
-from step_audio_mini.listen.speaker_attributes import LONGEST, SpeakerModel, attributes, spoken
+from step_audio_mini.listen.speaker_attributes import LONGEST, SpeakerModel, attributes, background, spoken
 from step_audio_mini.runtime.manifest import Part, Weights
 from step_audio_mini.types import Samples
 from tests import tiny
@@ -65,6 +65,13 @@ def test_without_the_part_the_measured_attributes_remain(tmp_path: Path) -> None
     assert set(plain.confidence) == {"snr_db", "rate", "pitch_hz"}
     assert plain.pitch_hz == pytest.approx(150, rel=0.02)
     assert (plain.language, plain.gender, plain.age) == (None, None, None)
+
+
+def test_the_background_alone_is_as_in_all_attributes_and_tells_nothing_of_who_speaks() -> None:
+    told, whole = background(voice(1.0), 9.0, 0.7), attributes(voice(1.0), 9.0, 0.7, SpeakerModel(Script(0.95, 0.9)))
+    assert (told.snr_db, told.rate) == (whole.snr_db, 9.0)
+    assert (told.pitch_hz, told.gender) == (None, None)
+    assert set(told.confidence) == {"snr_db", "rate"}
 
 
 @pytest.mark.parametrize("sound", [np.zeros(0, np.float32), np.zeros(300, np.float32), voice(0.2)])

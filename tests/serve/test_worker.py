@@ -115,6 +115,24 @@ def test_a_hearing_disturbs_nothing() -> None:
     with_worker(work)
 
 
+def test_a_hearing_is_made_once_for_as_long_as_nothing_more_is_said() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        call = await worker.open("home")
+        await call.hear(np.full(4_000, 0.001, np.float32))
+        hearing = await call.hearing()
+        await call.hear(np.zeros(160, np.float32))
+        made = len(steps.sizes)
+        one, two = await asyncio.gather(call.hearing(), call.hearing())
+        assert one is two is hearing
+        assert len(steps.sizes) == made
+        await call.hear(np.full(160, 0.01, np.float32))
+        assert (await call.hearing()).best.text == "5.60"
+        await call.reset()
+        assert (await call.hearing()).best.text == "0.00"
+
+    with_worker(work)
+
+
 def test_who_sends_a_minute_at_once_delays_nobody() -> None:
     async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
         greedy, live = await worker.open("home"), await worker.open("home")

@@ -71,7 +71,12 @@ class CountingEars:
     def close(self) -> None:
         self.waiting = CHUNK * -(-self.waiting // CHUNK)
 
-    def hearing(self) -> Hearing:
+    @property
+    def said(self) -> float:
+        return self.total
+
+    def hearing(self, speaker: bool) -> Hearing:
+        assert not speaker
         assert not self.ready
         return Hearing((self.partial(),), Attributes(30.0, 4.0, None), np.zeros((0, 3), np.float32))
 
@@ -119,6 +124,9 @@ class EchoMind:
 
     def plan(self, hearing: Hearing, dialogue: list[str]) -> str:
         return f"{len(dialogue)} {hearing.best.text}"
+
+    def prompt(self, dialogue: list[str]) -> tuple[str, Language]:
+        return "still there?", "en"
 
     def run(self, plan: str) -> list[str]:
         time.sleep(0.2)

@@ -11,9 +11,9 @@ class EndRules:
 
     pause: float = 0.8
     """After speech, this long without a unit, the last `hush` of it quiet, ends the turn."""
-    hush: float = 0.3
+    hush: float = 0.15
     """How long the sound itself must have been quiet at a pause: a drawn-out vowel is not one."""
-    long_pause: float = 1.8
+    long_pause: float = 1.2
     """This long without a unit ends the turn even where the sound never becomes quiet (noise)."""
     patience: float = 8.0
     """This long without any speech ends the turn."""
@@ -58,6 +58,10 @@ class Endpoint:
         """Seconds since the last loud frame."""
         return self._time - self._last_loud
 
+    def loud(self, level_db: float) -> bool:
+        """Whether a frame of this level stands out of the noise."""
+        return self._floor is None or level_db > self._floor + self._rules.rise_db
+
     def update(self, time: float, blank: float, level_db: float) -> bool:
         """A frame that ends `time` seconds into the turn; `blank` is the posterior probability of blank."""
         rules = self._rules
@@ -67,7 +71,7 @@ class Endpoint:
         if blank < rules.unit:
             self._spoken += 1
             self._last_unit = time
-        if level_db > self._floor + rules.rise_db:
+        if self.loud(level_db):
             self._last_loud = time
         paused = self.silence >= rules.pause and self.quiet >= rules.hush
         self.over = self.over or (

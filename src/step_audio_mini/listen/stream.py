@@ -10,6 +10,8 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,9 @@ from numpy.typing import NDArray
 from step_audio_mini.audio.features import HOP, MELS, WINDOW, MelStream
 from step_audio_mini.listen.alignment import FRAME_SECONDS, word_shares, words_of
 from step_audio_mini.listen.endpoint import Endpoint
+from step_audio_mini.listen.presence import speech_probability, sureness
 from step_audio_mini.listen.recogniser import Network, Recogniser
-from step_audio_mini.listen.speaker_attributes import SpeakerModel, attributes
+from step_audio_mini.listen.speaker_attributes import SpeakerModel, attributes, background
 from step_audio_mini.listen.turn_end import end_probability
 from step_audio_mini.runtime import state
 from step_audio_mini.types import SAMPLE_RATE, Frames, Hearing, Hypothesis, Samples, Vectors
@@ -30,7 +33,7 @@ LONGEST_SECONDS = 60.0
 COMPARED = 25
 """Readings whose agreement makes the confidence of a word."""
 FLUSH_SECONDS = 0.4
-"""Silence put after the last sample: the network names a unit some frames after it was said."""
+"""Silence that must have followed the last speech: the network names a unit some frames after it was said."""
 FADES = (0.25, 0.5)
 """Seconds in which the probability of speech falls by e after a unit, in quiet and while the sound is loud: CTC names a
 unit at one moment, and a vowel may be drawn out after it."""
@@ -49,7 +52,7 @@ class Stream:
         self._end = Endpoint(recogniser.tuning.end)
         self._end_probabilities: list[float] = []
         self._speech = 0.0
-        self._told, self._told_at = Hypothesis((), 0.0), 0
+        self._told, self._told_at, self._sure = Hypothesis((), 0.0), 0, 0.0
         self._samples: list[Samples] = []
         self._taken = 0
         self._log_probs: list[NDArray[np.float32]] = []
@@ -132,7 +135,20 @@ class Stream:
             sure = self._recogniser.tuning.calibration
             words = words_of(path, self._recogniser.vocabulary, log_probs, [1.0] * len(path.words), sure)
             self._told, self._told_at = Hypothesis(tuple(words), path.score), self._beam.frames
+            self._sure = sureness(log_probs, path.units)
         return self._told
+
+    @property
+    def sureness(self) -> float:
+        """How surely the `partial` was said, 0...1: the mean posterior of its units."""
+        self.partial()
+        return self._sure
+
+    @property
+    def said(self) -> tuple[Any, ...]:
+        """The same for as long as nothing more was said: what a `hearing` of now would tell in other words."""
+        unheard = 0 if self._hushed else self._taken
+        return self.partial().text, round(self._beam.frames * FRAME_SECONDS - self._end.silence, 3), unheard
 
     def snapshot(self) -> Stream:
         """The stream as it stands, to be finished while this one goes on. Costs some copying, no computing."""
@@ -149,17 +165,21 @@ class Stream:
             advance([self])
         return self.hearing()
 
-    def hearing(self) -> Hearing:
-        """The result of a stream that was closed and has no chunk left."""
+    def hearing(self, speaker: bool = True) -> Hearing:
+        """The result of a stream that was closed and has no chunk left.
+
+        Without `speaker` nothing is told of the voice: neither pitch nor what the speaker model sees.
+        """
+        measured = partial(attributes, speaker=self._speaker) if speaker else background
         samples = np.concatenate([*self._samples, np.zeros(0, np.float32)])
         if not self._log_probs:
-            return Hearing((), attributes(samples, 0.0, 0.0, self._speaker), self._no_vectors())
+            return Hearing((), measured(samples, 0.0, 0.0), self._no_vectors())
         log_probs, vectors = np.concatenate(self._log_probs), np.concatenate(self._vectors)
         peaks = unit_peaks(log_probs)
         readings = self._readings(log_probs) if len(peaks) else ()
         rate = len(peaks) / ((peaks[-1] - peaks[0] + 1) * FRAME_SECONDS) if len(peaks) else 0.0
         sure = readings[0].confidence if readings else 0.0
-        return Hearing(readings, attributes(samples, float(rate), sure, self._speaker), vectors[peaks])
+        return Hearing(readings, measured(samples, float(rate), sure), vectors[peaks])
 
     def _readings(self, log_probs: NDArray[np.float32]) -> tuple[Hypothesis, ...]:
         tuning, vocabulary = self._recogniser.tuning, self._recogniser.vocabulary
@@ -175,12 +195,26 @@ class Stream:
         return readings if readings[0].confidence >= tuning.least_confidence else ()
 
     def close(self) -> None:
-        """No more sound: silence after the last sample, up to whole chunks, waits for `advance`."""
+        """No more sound: what is left of it and of the silence after the last speech waits for `advance`.
+
+        Silence that was heard need not be put after it.
+        """
         need = STRIDE * self._recogniser.tuning.chunk
-        frames = self._taken // HOP + int(FLUSH_SECONDS * SAMPLE_RATE) // HOP
-        whole = -(-frames // need) * need
-        silence = np.zeros(whole * HOP + WINDOW - HOP - self._taken, np.float32)
-        self._pending = np.concatenate([self._pending, self._mels.push(silence)])
+        done, flush = STRIDE * self._beam.frames, int(FLUSH_SECONDS * SAMPLE_RATE) // HOP
+        if self._hushed:
+            heard = round(min(self._end.silence, self._end.quiet) * SAMPLE_RATE / HOP)
+            last = done + max(0, flush - heard)
+        else:
+            last = self._taken // HOP + flush
+        whole = -(-last // need) * need
+        silence = np.zeros(max(0, whole * HOP + WINDOW - HOP - self._taken), np.float32)
+        self._pending = np.concatenate([self._pending, self._mels.push(silence)])[: whole - done]
+
+    @property
+    def _hushed(self) -> bool:
+        """Whether the sound that the network has not had yet is quiet."""
+        waiting = np.pad(self._pending, ((0, -len(self._pending) % STRIDE), (0, 0)), "edge")
+        return not any(self._end.loud(float(level)) for level in _levels_db(waiting))
 
     def _chunk(self) -> tuple[Frames, state.State]:
         """The next frames (4 C, 80), taken off those that wait, and the network's state before them."""
@@ -196,6 +230,7 @@ class Stream:
         searched[:, 0] -= np.float32(self._recogniser.tuning.blank)
         self._log_probs.append(log_probs)
         self._vectors.append(vectors)
+        likeliest = np.exp(log_probs[:, 1:].max(axis=1))
         for number, level in enumerate(_levels_db(frames)):
             self._beam.push(searched[number : number + 1])
             time = (first + number + 1) * FRAME_SECONDS
@@ -203,7 +238,7 @@ class Stream:
             self._end.update(time, blank, float(level))
             self._end_probabilities.append(self._probability())
             fade = math.exp(-FRAME_SECONDS / FADES[self._end.quiet == 0.0])
-            self._speech = max(1.0 - blank, fade * self._speech)
+            self._speech = max(speech_probability(float(likeliest[number])), fade * self._speech)
 
     def _probability(self) -> float:
         end = self._end

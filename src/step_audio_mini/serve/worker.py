@@ -14,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from step_audio_mini.listen.stream import advance
-from step_audio_mini.rooms import EarStream, LanguageChoice, Mind, Packs
+from step_audio_mini.rooms import LanguageChoice, Packs
 from step_audio_mini.serve.batch import WINDOW, CallClosedError, Lane, ModelThread, Task
+from step_audio_mini.serve.model_parts import CallMind, CallRooms, CallVoice, Ears
 from step_audio_mini.types import SAMPLE_RATE, AudioChunk, Decision, Hearing, Language, Samples, Style
 
 __all__ = ["Call", "CallClosedError", "Heard", "Load", "Worker"]
@@ -34,32 +35,6 @@ KEPT_SECONDS = 2.0
 """Sound that a new turn may begin with."""
 UNSPOKEN_SECONDS = 20.0
 """Ears in which nothing was said for so long begin anew with the last second: silence may go on for ever."""
-
-
-class Ears(EarStream, Protocol):
-    """`listen.stream.Stream`, or a fake of it."""
-
-    @property
-    def network(self) -> Any: ...
-    @property
-    def shares(self) -> bool: ...
-    @property
-    def ready(self) -> bool: ...
-    @property
-    def speech(self) -> float: ...
-    @property
-    def end_probability(self) -> float: ...
-    @property
-    def silence(self) -> float: ...
-    @property
-    def spoken(self) -> bool: ...
-    @property
-    def seconds(self) -> float: ...
-    def take(self, samples: Samples) -> None: ...
-    def close(self) -> None: ...
-    def hearing(self) -> Hearing: ...
-    def snapshot(self) -> Ears: ...
-    def fresh(self) -> Ears: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,57 +68,6 @@ class Load:
     """Steps that ended after their deadline, since the worker began."""
 
 
-class CallMind(Mind, Protocol):
-    """`think.mind.Mind`, or a fake of it."""
-
-    def plan(self, hearing: Hearing, dialogue: Any) -> Any:
-        """What to do about a turn; changes nothing."""
-
-    def prompt(self, dialogue: Any) -> tuple[str, Language]:
-        """What to ask somebody who says nothing, and its language."""
-
-    def run(self, plan: Any) -> Sequence[Any]:
-        """What the tools of the plan came to."""
-
-    def accept(self, plan: Any, dialogue: Any) -> None:
-        """The turn counts, though its tools still run."""
-
-    def complete(self, plan: Any, outcomes: Sequence[Any], dialogue: Any) -> Decision:
-        """The reply; the dialogue moves on."""
-
-
-class NamedVoice(Protocol):
-    """`speak.voices.Voice`, or a fake of it."""
-
-    @property
-    def name(self) -> str:
-        """What to ask for it by."""
-
-
-class CallVoice(Protocol):
-    """`speak.speaker.Speaker`, or a fake of it."""
-
-    @property
-    def voices(self) -> Sequence[NamedVoice]:
-        """All there are, the usual ones first."""
-
-    def stream(self, text: str, language: Language, style: Style, voice: str | None) -> Iterator[AudioChunk]:
-        """Speak, piece by piece."""
-
-
-class CallRooms(Protocol):
-    """`rooms.TrainedRooms`, or fakes of them."""
-
-    def ears(self, pack: Packs, language: LanguageChoice) -> Ears:
-        """Ears for one turn."""
-
-    def mind(self, pack: Packs) -> CallMind:
-        """The mind with a pack."""
-
-    def voice(self) -> CallVoice:
-        """The mouth."""
-
-
 class Call:
     """One conversation's model state: ears and dialogue. Made by `Worker.open`; used from the worker's event loop.
 
@@ -163,7 +87,9 @@ class Call:
         """What the conversation remembers."""
         self._listening, self._thinking = Lane(), Lane()
         self._lanes = {self._listening, self._thinking}
-        self._samples = 0
+        self._samples = self._turn = 0
+        self._told: tuple[Any, asyncio.Future[Hearing]] | None = None
+        """The last hearing, and what had been said by then."""
         self._kept = np.zeros(0, np.float32)
         self._paced = 0.0
 
@@ -218,20 +144,33 @@ class Call:
 
     def _begin(self, keep: float) -> Task:
         kept = self._kept[len(self._kept) - min(len(self._kept), max(0, round(keep * SAMPLE_RATE))) :]
-        self._ears = self._kind.fresh()
+        self._ears, self._turn = self._kind.fresh(), self._turn + 1
         self._ears.take(kept)
         while self._ears.ready:
             yield self._ears
 
     async def hearing(self) -> Hearing:
-        """What was understood so far, as if the turn ended here; the ears go on."""
-        ears: Ears = await self._ask(self._listening, _once(self._snapshot), time.monotonic() + EARS)
+        """What was understood so far, as if the turn ended here; the ears go on. Of the voice nothing is told.
+
+        The same again where nothing was said since the last one: a turn that is over after the reply to it was begun.
+        """
+        ears, said = await self._ask(self._listening, _once(self._snapshot), time.monotonic() + EARS)
+        if self._told is None or self._told[0] != said:
+            self._told = said, asyncio.ensure_future(self._finish(ears))
+            self._told[1].add_done_callback(self._forget_failed)
+        return await asyncio.shield(self._told[1])
+
+    def _forget_failed(self, told: asyncio.Future[Hearing]) -> None:
+        if (told.cancelled() or told.exception()) and self._told is not None and self._told[1] is told:
+            self._told = None
+
+    def _snapshot(self) -> tuple[Ears, Any]:
+        return self._ears.snapshot(), (self._turn, self._ears.said)
+
+    async def _finish(self, ears: Ears) -> Hearing:
         with self._lane() as lane:
             hearing: Hearing = await self._ask(lane, _finished(ears), time.monotonic() + EARS)
         return hearing
-
-    def _snapshot(self) -> Ears:
-        return self._ears.snapshot()
 
     async def plan(self, hearing: Hearing) -> Any:
         """What the mind would do about it (`think.plan.Plan`); the dialogue stays as it is."""
@@ -395,4 +334,4 @@ def _finished(ears: Ears) -> Task:
     ears.close()
     while ears.ready:
         yield ears
-    return ears.hearing()
+    return ears.hearing(False)
