@@ -92,10 +92,11 @@ class _Leaving:
     """Some arcs of a graph, by the state they leave."""
 
     def __init__(self, graph: Arcs, chosen: NDArray[np.bool_]) -> None:
-        count = np.concatenate([[0], np.cumsum(chosen)])
-        self._first = count[graph.first].astype(np.int32)
-        self.unit, self.word = graph.unit[chosen], graph.word[chosen]
-        self.cost, self.target = graph.cost[chosen], graph.target[chosen]
+        count = np.zeros(len(chosen) + 1, np.int32)
+        np.cumsum(chosen, out=count[1:])
+        self._first = count[graph.first]
+        self.unit = graph.unit[chosen].astype(np.uint8)  # a graph's units fit a byte: as they are stored
+        self.word, self.cost, self.target = graph.word[chosen], graph.cost[chosen], graph.target[chosen]
 
     def of(self, states: Ints) -> tuple[Ints, Ints]:
         """(arc, place in `states`) of every arc that leaves one of the states."""
@@ -155,7 +156,7 @@ class Beam:
         blank = tokens.score + row[0]
         floor = max(blank.max(), held.max(initial=-np.inf)) - self._searcher.limits.beam
         arc, owner = moves.of(tokens.state)
-        unit = moves.unit[arc]
+        unit = moves.unit[arc].astype(np.int32)
         score = tokens.score[owner] - moves.cost[arc] + row[unit]
         wanted = np.flatnonzero((score > floor) & (unit != tokens.last[owner]))
         if len(wanted) > 2 * self._searcher.limits.active:
