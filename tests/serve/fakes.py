@@ -67,6 +67,8 @@ class Script:
     """Confidence of every word that was heard."""
     meant: float = 0.9
     """How sure the mind is that something of its packs is meant."""
+    hear_s: float = 0.0
+    """What a piece of sound takes."""
     think_s: float = 0.0
     speak_s: float = 0.0
     """What a plan, and a word of the voice, take."""
@@ -96,6 +98,8 @@ class FakeCall:
     async def hear(self, samples: Samples) -> Heard:
         """By loudness, in steps of 10 ms."""
         self._check("hear")
+        if self._script.hear_s:
+            await asyncio.sleep(self._script.hear_s)
         step = SAMPLE_RATE // 100
         loud = False
         for start in range(0, len(samples), step):

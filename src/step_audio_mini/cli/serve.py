@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from step_audio_mini.serve.service import Options
     from step_audio_mini.think.functions import FunctionTool
 
-USUAL_PACKS = ("home", "clock-weather")
-SHIPPED_PACKS = ("home", "clock-weather", "coffee")
+USUAL_PACKS = ("home", "clock-weather", "manners")
+SHIPPED_PACKS = (*USUAL_PACKS, "coffee")
 
 
 PackOption = Annotated[
@@ -30,7 +30,7 @@ PackOption = Annotated[
     typer.Option(
         "--pack",
         "-p",
-        help="Scenario, or a folder with a pack.yaml; may be given again (default: home, clock-weather).",
+        help="Scenario, or a folder with a pack.yaml; may be given again (default: home, clock-weather, manners).",
     ),
 ]
 KeysOption = Annotated[

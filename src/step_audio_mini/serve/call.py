@@ -19,6 +19,7 @@ from step_audio_mini.rooms import LanguageChoice
 from step_audio_mini.serve.codec import Decoder, sound_of
 from step_audio_mini.serve.conversation import Conversation
 from step_audio_mini.serve.inbox import SoundIn
+from step_audio_mini.serve.intake import AHEAD, Intake
 from step_audio_mini.serve.items import Items
 from step_audio_mini.serve.limits import Limits, Quota
 from step_audio_mini.serve.maker import Chat
@@ -80,6 +81,7 @@ class Call:
     def __init__(self, socket: Socket, session: Callable[[str], Session], house: House) -> None:
         self._socket, self._house = socket, house
         self.outbox = Outbox(house.limits.unread_bytes)
+        self._intake = Intake(house.limits.unheard_bytes)
         self._wire = Wire(self.outbox.put)
         self._session = session(self._wire.ids.new("sess"))
         self._began = time.monotonic()
@@ -104,7 +106,7 @@ class Call:
                 self._wire.send(rt.SessionCreatedEvent, session=self._session.shown())
                 conversation = {"id": self._conversation_id, "object": "realtime.conversation"}
                 self._wire.send(rt.ConversationCreatedEvent, conversation=conversation)
-                for task in (self._send(), self._tick(), self._expire(), self._listen()):
+                for task in (self._send(), self._tick(), self._expire(), self._listen(), self._work()):
                     group.create_task(task)
         except* _EndError as ended:
             closed = next(_leaves(ended)).closed
@@ -185,17 +187,36 @@ class Call:
         return _EndError(closed)
 
     async def _listen(self) -> None:
+        """Read what the client sends, also while the ears are behind: it may be to say stop."""
         while (frame := await self._socket.receive()) is not None:
-            event_id = None
-            try:
-                event: Any = parse(frame, self._items.referenced)
-                event_id = event.event_id
-                self._house.metrics.events.labels(event.type).inc()
-                await self._on(event)
-            except ProtocolError as error:
-                error.event_id = error.event_id or event_id
-                self._refuse(error)
+            event: Any = frame
+            if not self._intake.orders:  # else it is read when they are done: it may refer to what they make
+                try:
+                    event = parse(frame, self._items.referenced)
+                except ProtocolError as error:
+                    event = error
+            if not self._intake.orders and getattr(event, "type", None) in AHEAD:
+                await self._take(event)
+            else:
+                await self._intake.put(event, len(frame))
         raise _EndError(Closed(1000, "the client has gone"))
+
+    async def _work(self) -> None:
+        """Do what the client asks for, in order."""
+        while True:
+            await self._take(await self._intake.take())
+
+    async def _take(self, event: Any) -> None:
+        try:
+            if isinstance(event, ProtocolError):
+                raise event
+            if isinstance(event, str | bytes):
+                event = parse(event, self._items.referenced)
+            self._house.metrics.client_event(event.type)
+            await self._on(event)
+        except ProtocolError as error:
+            error.event_id = error.event_id or getattr(event, "event_id", None)
+            self._refuse(error)
 
     def _refuse(self, error: ProtocolError) -> None:
         self._wire.refuse(error)
@@ -217,9 +238,12 @@ class Call:
     async def _hear_language(self) -> None:
         """Other ears for another language, from the next turn on; what was said so far stays."""
         language = _language(self._session)
-        if language != self._language:
-            await self._stage.model.listen_to(language)
-            self._language = language
+        if language == self._language:
+            return
+        self._language = language
+        listening = self._stage.ask(self._stage.model.listen_to(language))
+        if not self._heard_ms:  # later nothing waits for the ears to be loaded: a call may be under way
+            await listening
 
     @_on.register
     async def _(self, event: rt.InputAudioBufferAppendEvent) -> None:

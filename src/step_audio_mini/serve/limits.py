@@ -22,6 +22,8 @@ class Limits:
     """Longest call; the protocol's own limit."""
     unread_bytes: int = 8 * 2**20
     """Frames that wait for a client that does not read; a minute of speech is about 4 MiB."""
+    unheard_bytes: int = 8 * 2**20
+    """Frames that wait for the ears, two minutes of sound; then no more is read until they are heard."""
     lag_ms: float = 300.0
     """With the models later than this, nobody else is let in."""
     drain_seconds: float = 30.0

@@ -30,6 +30,7 @@ class Metrics:
         self.stage = self._histogram("stage_seconds", "Where the time of an answer goes.", _SECONDS, "stage")
         self.stop = self._histogram("stop_seconds", "From speech over an answer to its end.", _SECONDS)
         self.frame = self._histogram("frame_seconds", "Work for an append besides the models.", _FRAME_SECONDS)
+        self._events: dict[str, Counter] = {}
         for stage in STAGES:
             self.stage.labels(stage)
 
@@ -38,6 +39,13 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"step_audio_{name}", text, labels, buckets=buckets, registry=self._registry)
+
+    def client_event(self, name: str) -> None:
+        """An event of a client."""
+        child = self._events.get(name)
+        if child is None:  # a child is looked up slower than it counts
+            child = self._events[name] = self.events.labels(name)
+        child.inc()
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """A gauge that is read when somebody asks."""

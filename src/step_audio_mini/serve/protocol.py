@@ -46,7 +46,7 @@ def parse(frame: str | bytes, referenced: Callable[[str], dict[str, Any]]) -> Ba
     if isinstance(frame, bytes):
         raise ProtocolError("events are JSON in text frames; this frame is binary", "unknown_or_invalid_event")
     try:
-        content = json.loads(frame, parse_constant=_no_constant)
+        content = _DECODER.decode(frame)
         if "\\u" in frame:
             json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair could not be sent back
     except (ValueError, RecursionError):
@@ -81,6 +81,9 @@ def _resolve(content: dict[str, Any], referenced: Callable[[str], dict[str, Any]
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _explained(error: ValidationError, content: Mapping[str, Any], event_id: str | None) -> ProtocolError:

@@ -36,7 +36,7 @@ class Models(Protocol):
 class Options:
     """What a server is started with."""
 
-    packs: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"": ("home", "clock-weather")})
+    packs: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"": ("home", "clock-weather", "manners")})
     """Packs of a session by the suffix of its model's name: `step-audio-2-mini:coffee`. The empty one is the usual."""
     limits: Limits = field(default_factory=Limits)
     keys: Keys = field(default_factory=lambda: Keys({}))

@@ -53,6 +53,7 @@ class Session:
 
     def __init__(self, session_id: str, model: str, offer: Offer, kind: Literal["realtime", "transcription"]) -> None:
         self._offer = offer
+        self._turns: tuple[Json, turns.Settings] = ({}, turns.MANUAL)
         source: Json = {"format": shown_format("audio/pcm"), "noise_reduction": None, "transcription": None}
         source["turn_detection"] = dict(SERVER_VAD)
         self._now: Json = {"type": kind, "object": "realtime.session", "id": session_id, "include": None}
@@ -116,13 +117,9 @@ class Session:
     @property
     def turns(self) -> turns.Settings:
         """Turn detection as the engine knows it."""
-        detection = self.input["turn_detection"]
-        if detection is None:
-            return turns.MANUAL
-        facts = {name: value for name, value in detection.items() if name != "type"}
-        if self.transcribes_only:
-            facts |= {"create_response": False, "interrupt_response": False}
-        return turns.semantic_vad(**facts) if detection["type"] == "semantic_vad" else turns.server_vad(**facts)
+        if self._turns[0] is not self._now:  # asked for with every frame
+            self._turns = self._now, _rules_of(self.input["turn_detection"], self.transcribes_only)
+        return self._turns[1]
 
     def shown(self) -> RealtimeSessionCreateRequest | RealtimeTranscriptionSessionCreateRequest:
         """The whole, as `session.created` and `session.updated` tell it."""
@@ -175,6 +172,15 @@ class Session:
         """Our voice for a client's choice: another service's names mean the first of ours."""
         name = wanted.get("id") if isinstance(wanted, Mapping) else wanted
         return str(name) if name in self._offer.voices else self._offer.voices[0]
+
+
+def _rules_of(detection: Json | None, transcribes_only: bool) -> turns.Settings:
+    if detection is None:
+        return turns.MANUAL
+    facts = {name: value for name, value in detection.items() if name != "type"}
+    if transcribes_only:
+        facts |= {"create_response": False, "interrupt_response": False}
+    return turns.semantic_vad(**facts) if detection["type"] == "semantic_vad" else turns.server_vad(**facts)
 
 
 def _merge_input(source: Json, sent: Json) -> None:

@@ -1,4 +1,4 @@
-"""Sockets of uvicorn with two habits more: one that does not read is closed all the same, and a stop lets calls end."""
+"""Sockets of uvicorn with habits of our own: who does not read is closed all the same, who waits for us is not."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ class RealtimeSocket(WebSocketsSansIOProtocol):
         """Tell the application how to cut the line."""
         self.scope["state"]["cut"] = self.cut
         await super().run_asgi()
+
+    def keepalive_timeout(self) -> None:
+        """A pong may lie in what we do not read, because the ears are behind: that is no reason to hang up."""
+        if not self.read_paused:
+            super().keepalive_timeout()
+            return
+        self.pong_timer = self.pending_ping_payload = None
+        self.schedule_ping()
 
     def cut(self, code: int, reason: str) -> None:
         """Send a close frame behind what waits, and end the connection soon, read or not."""
