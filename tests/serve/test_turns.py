@@ -66,6 +66,19 @@ async def test_a_new_turn_after_an_answer_was_heard_stands_for_itself() -> None:
     assert worker.opened[0].taken_back == 0
 
 
+async def test_a_call_that_was_cancelled_while_it_told_a_result_begins_no_empty_response() -> None:
+    script = Script(turns=["turn on the kitchen light"], speak_s=0.05)
+    async with talking(script) as line:
+        configure(line)
+        line.sound(speech(1.5) + silence(0.5))
+        await line.until("response.output_audio.delta")
+        line.say("response.cancel")
+        await line.until("response.done")
+        line.sound(silence(2.0))
+        await line.settle()
+    assert len(line.of("response.created")) == 1
+
+
 async def test_a_result_that_was_not_heard_is_told_again() -> None:
     script = Script(turns=["turn on the kitchen light", "good morning to you"], speak_s=0.05)
     worker = FakeWorker(script)
