@@ -31,20 +31,20 @@ class Served:
     """A running server and what stands behind it."""
 
     url: str
-    worker: FakeWorker
+    worker: Any
     tools: FakeTools
     server: uvicorn.Server
 
 
 @asynccontextmanager
 async def serving(
-    worker: FakeWorker | None = None,
+    worker: Any = None,
     *,
     tools: FakeTools | None = None,
     options: Options | None = None,
     heartbeat: float | None = None,
 ) -> AsyncIterator[Served]:
-    """A server in this event loop, on a free port of the loopback; `heartbeat`: seconds between its pings."""
+    """A server in this event loop, on a free port of the loopback; a fake worker unless told; `heartbeat`: seconds."""
     worker, own = worker or FakeWorker(), tools or FakeTools(0.02)
     server = server_of(make_app(worker, lambda _: own, options))
     if heartbeat is not None:
