@@ -152,6 +152,7 @@ class FakeCall:
     async def accept(self, plan: Plan) -> None:
         """The turn counts."""
         self._check("accept")
+        await asyncio.sleep(self._script.think_s)
 
     async def complete(self, plan: Plan, outcomes: Sequence[Outcome] = ()) -> Decision:
         """Tells the outcomes."""

@@ -156,6 +156,11 @@ class Conversation:
             entry.audio = entry.whole = b""
         return list(self._entries)[: max(0, len(self._entries) - MOST_ITEMS)]
 
+    @property
+    def waits(self) -> bool:
+        """Whether a user message was not answered yet."""
+        return any(isinstance(e.item, RealtimeConversationItemUserMessage) and not e.answered for e in self)
+
     def unanswered(self) -> Entry | None:
         """The last user message that no response answered yet; those before it are repaired by it."""
         users = [entry for entry in self if isinstance(entry.item, RealtimeConversationItemUserMessage)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -20,10 +21,12 @@ from step_audio_mini.serve.reply import Reply, Run, Tell
 from step_audio_mini.serve.responses import Response
 from step_audio_mini.serve.stage import Stage
 from step_audio_mini.think.tools import Outcome
-from step_audio_mini.types import AudioChunk, Decision, Hearing, Language, SpokenWord, Style, ToolCall
+from step_audio_mini.types import AudioChunk, Hearing, Language, SpokenWord, Style, ToolCall
 
 log = logging.getLogger("step_audio_mini.serve")
 ASKS = ("ask", "confirm")
+CLIENT_SECONDS = 30.0
+"""After which a client that asks for a response hears that its own function took too long; a result may still come."""
 MOST_CALLS = 64
 """Calls whose results may be outstanding; a client that never answers fills no memory."""
 
@@ -77,6 +80,7 @@ class Maker:
             return
         plan = await self._stage.model.plan(hearing)
         reply.stamp("planned")
+        reply.facts |= _facts(plan, ())
         if not reply.visible.is_set():
             self._tell(events.Speculated(reply.generation, hearing.best.text))
         self._tell(events.ReplyStarted(reply.generation, plan.system in ASKS))
@@ -84,7 +88,7 @@ class Maker:
             await self._ask_chat(reply, plan, hearing)
         elif plan.calls:
             await reply.visible.wait()
-            run = await self._begin(reply, plan)
+            run = self._begin(reply, plan)
             if not run.waits_for_client:
                 await self._tell_run(reply, run)
         else:
@@ -104,7 +108,7 @@ class Maker:
                 return
         reply.counts = True
         try:
-            _note(reply, await self._stage.model.complete(plan, ()))
+            await self._stage.model.complete(plan, ())
         except Exception as error:
             log.warning("a turn was not noted", extra={"facts": {"error": type(error).__name__}})
 
@@ -130,7 +134,7 @@ class Maker:
             outcomes = [future.result() for future in run.outcomes.values()]
             run.decision = await self._stage.model.complete(run.plan, outcomes)
         decision = run.decision
-        _note(reply, decision)
+        reply.facts |= _facts(decision, decision.tool_calls)
         told = decision.reply
         rest = told[len(opened) :].lstrip() if opened and told.startswith(opened) else told
         await self._say(reply, rest, decision.language, decision.style)
@@ -175,7 +179,7 @@ class Maker:
         for call in plan.calls:
             if call.name in tools:
                 response.call(call.name, call.arguments)
-        text = plan.reply or ("" if any(call.name in tools for call in plan.calls) else plan.opening or plan.waiting)
+        text = plan.reply  # none while calls wait: half a reply is no reply
         if text and response.asked.modality == "text":
             response.text(text)
         elif text:
@@ -184,7 +188,7 @@ class Maker:
 
     # tools
 
-    async def _begin(self, reply: Reply, plan: Any) -> Run:
+    def _begin(self, reply: Reply, plan: Any) -> Run:
         """Start the plan's calls: ours as tasks, the client's as items of the response."""
         run, theirs, response = Run(plan), self._client_tools(), reply.response
         assert response is not None
@@ -205,7 +209,8 @@ class Maker:
                 self._tell(events.ToolStarted(reply.generation, call_id, self._stage.tools.cancellable(call.name)))
                 self._running[call_id] = self._stage.spawn(self._call(run, call, call_id))
         reply.counts = True
-        await self._stage.model.accept(plan)
+        # not awaited: the response ends with its calls, for a client may ask for the next one as soon as it has them
+        self._stage.ask(self._stage.model.accept(plan))
         return run
 
     async def _call(self, run: Run, call: ToolCall, call_id: str) -> None:
@@ -232,27 +237,34 @@ class Maker:
         if run := self._runs.get(call_id):
             run.resolve(call_id, self._stage.tools.read(run.names[call_id], output))
 
-    def runs_of(self, calls: Sequence[str]) -> list[Run]:
-        """The runs to tell: of these calls, or the latest that waits for the client."""
-        wanted = [self._runs[call] for call in calls if call in self._runs]
-        waiting = [run for run in self._runs.values() if run.waits_for_client and run.decision is None]
-        return list(dict.fromkeys(wanted or waiting[-1:]))
+    def runs_of(self, calls: Sequence[str], asked_since: bool) -> list[Run]:
+        """The runs to tell: of these calls, or the latest that waits for the client.
+
+        Where something was `asked_since`, that is answered unless the client's results are there.
+        """
+        if wanted := [self._runs[call] for call in calls if call in self._runs]:
+            return list(dict.fromkeys(wanted))
+        waiting = [run for run in self._runs.values() if run.waits_for_client and run.decision is None][-1:]
+        if asked_since:
+            return [run for run in waiting if run.ready]
+        for run in waiting:
+            if time.monotonic() - run.began > CLIENT_SECONDS:
+                for call_id in run.outcomes:
+                    run.resolve(call_id, Outcome("timeout", {}))
+        return waiting
 
 
 _OUTCOMES = ("done", "failed", "timeout", "unconnected", "cancelled")
 
 
-def _note(reply: Reply, decision: Decision) -> None:
-    """What of a decision is told in `response.done`."""
-    if reply.response is None:
-        return
-    reply.response.facts |= {
-        "act": decision.act,
-        "language": decision.language,
-        "confidence": round(decision.confidence, 3),
-        "state": {"intent": decision.state.intent, "slots": dict(decision.state.slots)},
+def _facts(decided: Any, calls: Sequence[ToolCall]) -> dict[str, Any]:
+    """What of a plan or a decision is told in `response.done`."""
+    return {
+        "act": decided.act,
+        "language": decided.language,
+        "confidence": round(decided.confidence, 3),
+        "state": {"intent": decided.state.intent, "slots": dict(decided.state.slots)},
         "tool_calls": [
-            {"name": call.name, "arguments": dict(call.arguments), "result": dict(call.result or {})}
-            for call in decision.tool_calls
+            {"name": call.name, "arguments": dict(call.arguments), "result": dict(call.result or {})} for call in calls
         ],
     }

@@ -28,6 +28,7 @@ class Run:
     names: dict[str, str] = field(default_factory=dict)
     """By call_id, the tool."""
     waits_for_client: bool = False
+    began: float = field(default_factory=time.monotonic)
     decision: Decision | None = None
     """What is told of it, once all outcomes are there."""
 
@@ -64,6 +65,8 @@ class Reply:
         self._stamps: dict[str, float] = {}
         self._held: list[AudioChunk | str] = []
         self._ducked = self._made = False
+        self.facts: dict[str, Any] = {}
+        """What the mind decided; told in `response.done`."""
 
     # what happens to it
 
@@ -136,7 +139,7 @@ class Reply:
                 self._made = True
                 if self.task is not None and self.task is not asyncio.current_task():
                     self.task.cancel()
-        response.timings = self._timings()
+        response.timings, response.facts = self._timings(), self.facts
         if self._made and not self._held and not self._ducked and not response.over:
             response.finish(
                 "incomplete" if response.cut else "completed", "max_output_tokens" if response.cut else None

@@ -222,7 +222,8 @@ class Turns:
     def _(self, action: actions.Respond) -> None:
         if action.request:
             self._requests.pop(action.request, None)
-        runs = self.maker.runs_of(action.calls) if action.reason in ("tool", "client") else []
+        asked_since = action.request in self.inputs or self._stage.conversation.waits
+        runs = self.maker.runs_of(action.calls, asked_since) if action.reason in ("tool", "client") else []
         if action.reason == "tool" and not runs:  # its calls are too long ago
             self.tell(events.ReplyEnded(action.generation))
             return
