@@ -176,14 +176,14 @@ globalThis.laws = (() => {
     const result = { rows: Array.from({ length: 3000 }, (_, row) => ({ row, name: "w".repeat(60) })) };
     const table = { name: "read_the_whole_table", arguments: { of: { place: "x".repeat(300) } }, result };
     const began = performance.now();
-    for (let i = 0; i < 700; i++) {
+    for (let i = 0; i < 520; i++) {
       talk.wrote(`u${i}`, `question ${i} `.repeat(5), i);
       talk.receive({ type: "response.created", response: { id: `r${i}` } }, i);
       const at = { response_id: `r${i}`, item_id: `m${i}` };
       for (const delta of ["It ", "is ", "on. "]) talk.receive({ type: "response.output_text.delta", delta, ...at }, i);
       const extra = { tool_calls: i % 50 ? [] : [table] };
       talk.receive({ type: "response.done", response: { id: `r${i}`, status: "completed", step_audio: extra } }, i);
-      if (i % 20 === 19) await drawn();
+      if (i % 40 === 39) await drawn();
     }
     const ms = performance.now() - began;
     document.getElementById("welcome").hidden = true;

@@ -25,9 +25,17 @@ REPLY = "The floor lamp in the living room is on. Shall I dim the ceiling light 
 SECONDS = 12.0
 RATE = 24_000
 VOICES = [{"name": "kathleen", "language": "en"}, {"name": "meilin", "language": "zh"}]
+HOME = {
+    "packs": ["home"],
+    "languages": ["en", "zh"],
+    "about": {"en": "lights and covers of a home", "zh": "家里的灯和窗帘"},
+    "can": {"en": ["turn things on", "open covers"], "zh": ["打开", "拉开窗帘"]},
+}
+COFFEE = {"packs": ["coffee"], "languages": ["en"], "about": {"en": "ordering a coffee drink at a counter"}}
 MODELS = [
-    {"id": "mock", "object": "model", "step_audio": {"label": {"en": "Home", "zh": "家居"}, "voices": VOICES}},
-    {"id": "mock-coffee", "object": "model", "step_audio": {"label": {"en": "Coffee", "zh": "咖啡"}, "voices": VOICES}},
+    {"id": "mock", "object": "model", "step_audio": {**HOME, "voices": VOICES}},
+    {"id": "mock-home", "object": "model", "step_audio": {**HOME, "voices": VOICES}},
+    {"id": "mock-coffee", "object": "model", "step_audio": {**COFFEE, "voices": VOICES}},
 ]
 
 

@@ -297,7 +297,17 @@ def test_every_control_has_a_name_for_assistive_technology(page: browser.Page) -
 
 def test_pack_voice_and_export(page: browser.Page, server: page_mock.Mock) -> None:
     page.click("#open-settings")
-    page.wait("document.getElementById('pack').options.length === 2")
+    labels = "[...document.getElementById('pack').options].map((option) => option.text).join('; ')"
+    page.wait(f"{labels} === 'Home; Coffee (English only)'")  # the same packs under two names are one choice
+    about = "document.getElementById('pack-about').textContent"
+    assert page.run(about) == "lights and covers of a home"
+    assert page.run("document.getElementById('pack-can').children.length") == 2
+    page.run("document.getElementById('pack').value = 'mock-coffee'")
+    page.run("document.getElementById('pack').dispatchEvent(new Event('change'))")
+    page.wait(f"{about} === 'ordering a coffee drink at a counter'")
+    assert "house coffee" in page.run("document.getElementById('examples').textContent")
+    page.run("document.getElementById('pack').value = 'mock'")
+    page.run("document.getElementById('pack').dispatchEvent(new Event('change'))")
     assert page.run("[...document.getElementById('voice').options].map((option) => option.text)") == [
         "As fits the language",
         "kathleen (English)",

@@ -107,7 +107,7 @@ def test_the_keyboard_reaches_all_in_order_and_is_seen(page: browser.Page) -> No
     for kind in ("keyDown", "keyUp"):
         page.key(kind, "Enter", "Enter", 13)
     page.wait("document.querySelector('dialog[open]')?.id === 'settings'")
-    inside = [tab(page) for _ in range(9)]
+    inside = [tab(page) for _ in range(10)]
     assert {"pack", "voice", "spoken", "pace", "aloud", "quiet", "keep", "key"} <= set(inside)
     for kind in ("keyDown", "keyUp"):
         page.key(kind, "Escape", "Escape", 27)

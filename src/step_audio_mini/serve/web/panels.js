@@ -43,10 +43,13 @@ export function settingsPanel(settings, server, looked) {
 function fillPack(settings, server) {
   const language = currentLanguage();
   byId("pack-row").hidden = server.models.length < 2;
-  choices("pack", server.models.map((entry) => [entry.id, server.label(entry, language)]), settings);
+  choices("pack", server.models.map((entry) => [entry.id, server.label(entry)]), settings);
   const model = server.model(settings.get("pack"));
   byId("pack").value = model.id;
   byId("pack-about").textContent = server.about(model, language);
+  const can = server.can(model, language);
+  byId("pack-more").hidden = !can.length;
+  byId("pack-can").replaceChildren(...can.map((thing) => make("li", {}, thing)));
 }
 
 function fillVoice(settings, server) {
@@ -98,6 +101,7 @@ function pastEntry({ id, at, turns }, { names, write, again }) {
   const count = text("past_turns", { count: turns.filter((turn) => turn.who !== "page").length });
   const words = make("p.words");
   const read = () => (words.textContent = history.asText(turns, names()));
-  const about = make("details", { toggle: read }, make("summary", {}, make("b", {}, first), make("small", {}, `${when} · ${count}`)), words);
-  return make("li", {}, about, button("past_open", () => write(turns, "json")), button("past_drop", drop));
+  const head = make("summary", {}, make("b", {}, first), make("small", {}, `${when} · ${count}`));
+  const buttons = make("p.choices", {}, button("past_open", () => write(turns, "json")), button("past_drop", drop));
+  return make("li", {}, make("details", { toggle: read }, head, words, buttons));
 }

@@ -1,7 +1,8 @@
 // What the server offers and where it is: addresses beside the page's own, and its list of models.
 //
-// Beyond OpenAI's fields an entry of /v1/models may have `step_audio: {packs: [...], label: {en, zh}, about: {en, zh},
-// voices: [{name, language}], examples: {en: [...], zh: [...]}}`; a page of a server without them offers less choice.
+// Beyond OpenAI's fields an entry of /v1/models may have `step_audio: {packs: [...], languages: [...], about: {en, zh},
+// can: {en: [...], zh: [...]}, examples: {en: [...], zh: [...]}, voices: [{name, language}]}`; a page of a server without
+// them offers less choice.
 
 import { hasText, text } from "./i18n.js";
 
@@ -29,15 +30,19 @@ export class Server {
     return this.models.find((entry) => entry.id === chosen) ?? this.models[0] ?? { id: USUAL };
   }
 
-  label(entry, language) {
-    const packs = (entry.step_audio?.packs ?? []).map((pack) => (hasText(`pack_${pack}`) ? text(`pack_${pack}`) : pack));
-    return entry.step_audio?.label?.[language] ?? (packs.join(" + ") || entry.id);
+  label({ id, step_audio: { packs = [], languages = [] } = {} }) {
+    const named = packs.map((pack) => (hasText(`pack_${pack}`) ? text(`pack_${pack}`) : pack)).join(" + ");
+    return (named || id) + (languages.length === 1 ? text(`only_${languages[0]}`) : "");
   }
 
   /** What can be asked for, in the page's language where that is told. */
-  about(entry, language) {
-    const { about = {} } = entry.step_audio ?? {};
+  about({ step_audio: { about = {} } = {} }, language) {
     return about[language] ?? Object.values(about)[0] ?? "";
+  }
+
+  /** The same thing by thing. */
+  can({ step_audio: { can = {} } = {} }, language) {
+    return can[language] ?? Object.values(can)[0] ?? [];
   }
 
   voices(chosen) {
