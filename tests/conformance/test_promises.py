@@ -171,7 +171,6 @@ class Loaded(FakeWorker):
         return self.opened[-1]
 
 
-@pytest.mark.xfail(reason="the response is still open for a moment")
 async def test_a_client_may_answer_as_soon_as_its_function_is_called() -> None:
     async with talking(given=house(Loaded(Script(turns=["turn on the light"])))) as line:
         configure(line, QUICK, tools=[LIGHT])
@@ -185,7 +184,6 @@ async def test_a_client_may_answer_as_soon_as_its_function_is_called() -> None:
         assert not line.of("error")
 
 
-@pytest.mark.xfail(reason="it waits for ever")
 async def test_a_function_that_its_client_never_answers_keeps_no_later_question_waiting() -> None:
     async with talking(Script()) as line:
         configure(line, tools=[LIGHT])
@@ -196,7 +194,6 @@ async def test_a_function_that_its_client_never_answers_keeps_no_later_question_
     assert told(done) == ["You said good morning to you."]
 
 
-@pytest.mark.xfail(reason="what was decided is told too late")
 async def test_what_was_decided_is_told_of_a_reply_that_was_ready_before_its_turn_was_over() -> None:
     async with talking(Script(turns=["good morning to you"])) as line:
         configure(line, {"type": "semantic_vad"})
