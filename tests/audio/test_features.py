@@ -22,7 +22,9 @@ def test_streamed_frames_equal_whole_frames(cuts: list[int]) -> None:
     stream = MelStream()
     position, pieces = 0, []
     for cut in cuts:
+        promised = stream.completed(len(sound[position : position + cut]))
         pieces.append(stream.push(sound[position : position + cut]))
+        assert len(pieces[-1]) == promised
         position += cut
     assert np.abs(np.concatenate(pieces) - log_mel(sound)).max(initial=0) <= 1e-5
 

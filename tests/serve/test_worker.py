@@ -104,6 +104,21 @@ def test_a_reply_may_have_a_voice_of_its_own() -> None:
     with_worker(work)
 
 
+def test_a_piece_that_completes_no_chunk_waits_for_nobody() -> None:
+    async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
+        busy, other = await worker.open("home"), await worker.open("home")
+        stepping = asyncio.ensure_future(busy.hear(sound(1, CHUNK)))
+        await asyncio.sleep(0.05)
+        told = [(await other.hear(sound(2, 320))).audio_ms for _ in range(15)]
+        assert told == [20 * (number + 1) for number in range(15)]
+        assert not stepping.done()
+        assert (await other.hear(sound(2, 320))).audio_ms == 320
+        assert stepping.done()
+        assert steps.sizes == [1, 1]
+
+    with_worker(work, window_ms=0.0, seconds=0.3)
+
+
 def test_a_hearing_disturbs_nothing() -> None:
     async def work(worker: Worker, rooms: Rooms, steps: Steps) -> None:
         call = await worker.open("home")

@@ -76,6 +76,10 @@ class MelStream:
     def __init__(self) -> None:
         self._rest = np.zeros(0, np.float32)
 
+    def completed(self, samples: int) -> int:
+        """How many frames so many more samples would complete."""
+        return frame_count(len(self._rest) + samples)
+
     def push(self, samples: Samples) -> Frames:
         """Frames (t, 80) completed by these samples; t may be 0."""
         sound = np.concatenate([self._rest, samples.astype(np.float32, copy=False)])

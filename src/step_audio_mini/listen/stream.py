@@ -47,6 +47,7 @@ class Stream:
         self._recogniser, self._speaker = recogniser, speaker
         self._mels = MelStream()
         self._pending: Frames = np.zeros((0, MELS), np.float32)
+        self._unseen: list[Samples] = []  # no features yet: those of a whole chunk at once cost a fifth
         self._state: state.State | None = None  # a megabyte, that a call which says nothing need not hold
         self._beam = recogniser.searcher.start()
         self._end = Endpoint(recogniser.tuning.end)
@@ -73,13 +74,21 @@ class Stream:
         """The part of `accept` before the network."""
         samples = samples[: max(0, int(LONGEST_SECONDS * SAMPLE_RATE) - self._taken)].astype(np.float32, copy=True)
         self._samples.append(samples)
+        self._unseen.append(samples)
         self._taken += len(samples)
-        self._pending = np.concatenate([self._pending, self._mels.push(samples)])
 
     @property
     def ready(self) -> bool:
         """Whether a whole chunk waits for `advance`."""
-        return len(self._pending) >= STRIDE * self._recogniser.tuning.chunk
+        new = self._mels.completed(sum(map(len, self._unseen)))
+        return len(self._pending) + new >= STRIDE * self._recogniser.tuning.chunk
+
+    def _frames(self) -> Frames:
+        """Features (T, 80) that the network has not had."""
+        if self._unseen:
+            new, self._unseen = self._mels.push(np.concatenate(self._unseen)), []
+            self._pending = np.concatenate([self._pending, new])
+        return self._pending
 
     @property
     def network(self) -> Network:
@@ -154,6 +163,7 @@ class Stream:
         """The stream as it stands, to be finished while this one goes on. Costs some copying, no computing."""
         other = copy.copy(self)
         other._mels, other._end, other._beam = copy.copy(self._mels), copy.copy(self._end), self._beam.copy()
+        other._unseen = self._unseen[:]
         other._samples, other._log_probs, other._vectors = self._samples[:], self._log_probs[:], self._vectors[:]
         other._end_probabilities = self._end_probabilities[:]
         return other
@@ -208,18 +218,21 @@ class Stream:
             last = self._taken // HOP + flush
         whole = -(-last // need) * need
         silence = np.zeros(max(0, whole * HOP + WINDOW - HOP - self._taken), np.float32)
-        self._pending = np.concatenate([self._pending, self._mels.push(silence)])[: whole - done]
+        self._unseen.append(silence)
+        self._pending = self._frames()[: whole - done]
 
     @property
     def _hushed(self) -> bool:
         """Whether the sound that the network has not had yet is quiet."""
-        waiting = np.pad(self._pending, ((0, -len(self._pending) % STRIDE), (0, 0)), "edge")
+        frames = self._frames()
+        waiting = np.pad(frames, ((0, -len(frames) % STRIDE), (0, 0)), "edge")
         return not any(self._end.loud(float(level)) for level in _levels_db(waiting))
 
     def _chunk(self) -> tuple[Frames, state.State]:
         """The next frames (4 C, 80), taken off those that wait, and the network's state before them."""
         need = STRIDE * self._recogniser.tuning.chunk
-        frames, self._pending = self._pending[:need], self._pending[need:]
+        waiting = self._frames()
+        frames, self._pending = waiting[:need], waiting[need:]
         return frames, state.init(self.network) if self._state is None else self._state
 
     def _search(self, frames: Frames, log_probs: NDArray[np.float32], vectors: Vectors, following: state.State) -> None:

@@ -54,6 +54,11 @@ class Lane:
     waiting: deque[_Entry] = field(default_factory=deque)
     closed: bool = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it waits or runs: what it guards may be used from the event loop until the next task."""
+        return not self.waiting
+
 
 @dataclass(eq=False)
 class _Entry:

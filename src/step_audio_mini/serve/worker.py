@@ -51,6 +51,8 @@ class Heard:
     """Since the last unit of speech; since the turn began where nothing was said."""
     text: str
     """What was understood so far; its last words may still change."""
+    confidence: float | None = None
+    """How surely that was said, 0...1 (`Stream.sureness`); None: not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +104,40 @@ class Call:
         self._paced = max(self._paced, time.monotonic())
         due = self._paced + EARS
         self._paced += len(samples) / SAMPLE_RATE
+        if self._listening.idle and not self.closed:  # most pieces complete no chunk: the models need not be asked
+            self._take(samples)
+            if not self._ears.ready and not self._stale:
+                return self._heard()
+            samples = samples[:0]
         heard: Heard = await self._ask(self._listening, self._hear(samples), due, pace=CHUNK_SECONDS, kept=True)
         return heard
 
     def _hear(self, samples: Samples) -> Task:
+        self._take(samples)
+        while self._ears.ready:
+            yield self._ears
+        if self._stale:
+            yield from self._begin(1.0)
+        return self._heard()
+
+    def _take(self, samples: Samples) -> None:
         self._ears.take(samples)
         self._samples += len(samples)
         self._kept = np.concatenate([self._kept, samples])[-round(KEPT_SECONDS * SAMPLE_RATE) :]
-        while self._ears.ready:
-            yield self._ears
+
+    @property
+    def _stale(self) -> bool:
+        return not self._ears.spoken and self._ears.seconds > UNSPOKEN_SECONDS
+
+    def _heard(self) -> Heard:
         ears = self._ears
-        if not ears.spoken and ears.seconds > UNSPOKEN_SECONDS:
-            yield from self._begin(1.0)
         return Heard(
             audio_ms=self._samples * 1000 // SAMPLE_RATE,
             speech=ears.speech,
             end=ears.end_probability,
             silence_ms=round(1000 * ears.silence),
             text=ears.partial().text,
+            confidence=ears.sureness,
         )
 
     async def listen_to(self, language: LanguageChoice) -> None:
