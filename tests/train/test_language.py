@@ -57,10 +57,12 @@ def test_sources_weigh_what_they_are_told(tmp_path: Path) -> None:
     zipped(tmp_path / "lm_text/en.train.tsv.gz", ["udewt\tno", "cv:sentence-collector\tyes"])
     zipped(tmp_path / "books/en.train.tsv.gz", ["Jane Austen/Emma\tHandsome, clever, and rich."])
     zipped(tmp_path / "sentences/zh_mixed.train.tsv.gz", ["tatoeba\t打開燈"])
+    zipped(tmp_path / "chinese/zh_mixed.train.tsv.gz", ["cv:first\t開門", "laws\t第一條"])
     rows = list(Texts(tmp_path, {"cv": 2.0, "books": 0.5, "tatoeba": 1.0})._to_read())
     assert rows == [
         ("cv:sentence-collector", "yes", 2.0),
         ("tatoeba", "打開灯", 1.0),
+        ("cv:first", "開門", 2.0),
         ("Jane Austen/Emma", "Handsome, clever, and rich.", 0.5),
     ]
 

@@ -66,7 +66,7 @@ class Texts:
 
     def _to_read(self) -> Iterator[tuple[str, str, float]]:
         simple = self._simplified()
-        for pack in ("lm_text", "sentences", "wikipedia", "books"):
+        for pack in ("lm_text", "sentences", "chinese", "wikipedia", "books"):
             for name in ("en", "zh_hans", "zh_hant_tw", "zh_mixed"):
                 if not (self.folder / pack / f"{name}.train.tsv.gz").exists():
                     continue

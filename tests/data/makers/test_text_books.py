@@ -44,6 +44,15 @@ def test_chinese_sentences() -> None:
     assert list(chinese_sentences(text)) == ["今天天气真好。", "走吧我们走"]
 
 
+def test_clauses_of_chinese_sentences_that_cannot_stay_whole() -> None:
+    assert list(chinese_sentences("他生于北京，在1949年离开，后来去了上海，再没有回来。")) == [
+        "他生于北京，", "后来去了上海，再没有回来。"
+    ]  # fmt: skip
+    long = "，".join(["一二三四五六七八九"] * 6) + "。"
+    cut = list(chinese_sentences(long, most=21))
+    assert "".join(cut) == long and [len(run) for run in cut] == [20, 20, 20]
+
+
 def test_books_of_the_public_domain_give_a_part_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     book = "# Title: T\n\n## Year: {}\n\n-------\n\n" + "\n\n".join(f"This is paragraph {n}." for n in "abcdefgh")
     books = {"A/Old.md": book.format(1899), "A/New.md": book.format(1955), "README.md": "Classic books here."}

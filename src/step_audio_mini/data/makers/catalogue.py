@@ -10,6 +10,7 @@ from step_audio_mini.data.makers import (
     read_english,
     simulated_rooms,
     text_books,
+    text_chinese,
     text_dialogues,
     text_home,
     text_lexicons,
@@ -21,7 +22,7 @@ from step_audio_mini.data.makers.text_maker import TextMaker
 from step_audio_mini.errors import UserError
 
 _SOUND = (common_voice, mandarin, read_english, commands, backgrounds, simulated_rooms)
-_TEXT = (text_lexicons, text_sentences, text_books, text_requests, text_dialogues, text_home)
+_TEXT = (text_lexicons, text_sentences, text_books, text_chinese, text_requests, text_dialogues, text_home)
 MAKERS: dict[str, Maker] = {maker.name: maker for family in _SOUND for maker in family.MAKERS}
 """Packs of recordings."""
 TEXT_MAKERS: dict[str, TextMaker] = {maker.name: maker for family in _TEXT for maker in family.MAKERS}

@@ -29,10 +29,16 @@ PART_OF_A_BOOK = 150_000
 FILES_OF_WIKIPEDIA = 50
 """Files taken of some four hundred, a megabyte each."""
 
+FEWEST_CHARACTERS = 5
+"""Of a Chinese sentence, with its full stop."""
+
 _SPOKEN = {"Mr": "mister", "Mrs": "missus", "Messrs": "messieurs", "Dr": "doctor", "St": "saint", "Capt": "captain"}
 _TITLE = re.compile(r"\b(Mr|Mrs|Messrs|Dr|St|Capt)\.(?=\s)")
 _END = re.compile(r"(?<=[.!?;:])[\"'”’)\]]*\s+")
 _END_CHINESE = re.compile(r"(?<=[。！？；])[」』”’）]*|\n+")
+_CLAUSE_CHINESE = re.compile(r"(?<=，)")
+_ASIDE_CHINESE = re.compile(r"（[^）\n]*）|\([^)\n]*\)|[「」『』《》“”]|[^\S\n]")
+_UNREADABLE_CHINESE = re.compile(r"[A-Za-z0-9０-９Ａ-Ｚａ-ｚ{}=*]")
 _MARKUP = re.compile(r"[_*#\[\]<>|]|\(https?[^)]*\)")
 
 
@@ -44,12 +50,25 @@ def english_sentences(text: str, most_words: int) -> Iterator[str]:
             yield sentence.strip()
 
 
-def chinese_sentences(text: str, most: int = 60) -> Iterator[str]:
-    """Sentences of a paragraph; none with Latin letters or digits, whose reading the page does not tell."""
-    for sentence in _END_CHINESE.split(text):
-        bare = re.sub(r"（[^）]*）|\([^)]*\)|[「」『』《》“”\s]", "", sentence)
-        if 4 <= len(bare) <= most and not re.search(r"[A-Za-z0-9０-９Ａ-Ｚａ-ｚ{}=*]", bare):
-            yield bare
+def chinese_sentences(text: str, most: int = 40) -> Iterator[str]:
+    """Sentences of a paragraph, of at most so many characters.
+
+    Longer ones, and those with Latin letters or digits, whose reading the page does not tell, give the clauses in a
+    row that fit.
+    """
+    for sentence in _END_CHINESE.split(_ASIDE_CHINESE.sub("", text)):
+        run = ""
+        for clause in _CLAUSE_CHINESE.split(sentence):
+            fits = not _UNREADABLE_CHINESE.search(clause)
+            if run and (not fits or len(run) + len(clause) > most):
+                yield from _readable(run)
+                run = ""
+            run += clause if fits and len(clause) <= most else ""
+        yield from _readable(run)
+
+
+def _readable(run: str) -> tuple[str, ...]:
+    return (run,) if len(run) >= FEWEST_CHARACTERS else ()
 
 
 def _fill_books(made: TextFiles, open_: Open) -> None:
