@@ -87,7 +87,7 @@ class FakeCall:
         self.closed = False
         self.completed: list[str] = []
         self.cuts: list[str] = []
-        self.taken_back = 0
+        self.taken_back = self.longest = 0
         self.languages: list[str] = []
         self.voices: list[str | None] = []
 
@@ -107,6 +107,7 @@ class FakeCall:
             self._spoken_ms += 10 * loud
             self._silence_ms = 0 if loud else self._silence_ms + 10
         self._samples += len(samples)
+        self.longest = max(self.longest, len(samples))
         end = 0.0 if loud or not self._text() else min(1.0, self._silence_ms / 400)
         since = self._spoken_ms % 80 if loud else self._silence_ms  # units come twelve a second
         return Heard(self._samples * 1000 // SAMPLE_RATE, 0.95 if loud else 0.02, end, since, self._text())

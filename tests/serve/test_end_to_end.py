@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from step_audio_mini.serve.app import make_app
-from step_audio_mini.serve.keys import Keys
+from step_audio_mini.serve.keys import Allowance, Keys
 from step_audio_mini.serve.limits import Limits
 from step_audio_mini.serve.service import Options
 from step_audio_mini.serve.sockets import server_of
@@ -88,7 +88,8 @@ async def refused(address: str, path: str = "/v1/realtime", **how: Any) -> int:
 
 
 async def test_who_is_let_in() -> None:
-    options = Options(keys=Keys({"ada": KEY}), limits=Limits(sessions_a_key=1), origins=("https://friend.example",))
+    keys = Keys({"ada": KEY}, allowances={"ada": Allowance(calls=1)})
+    options = Options(keys=keys, origins=("https://friend.example",))
     async with served(options) as (address, worker):
         mine = {"Authorization": f"Bearer {KEY}", "OpenAI-Beta": "realtime=v1"}
         assert await refused(address) == 401

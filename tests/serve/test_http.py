@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from step_audio_mini.errors import UserError
 from step_audio_mini.serve.app import make_app
 from step_audio_mini.serve.codec import FORMATS, Decoder, Encoder
-from step_audio_mini.serve.keys import EVERYBODY, Keys, given_key
+from step_audio_mini.serve.keys import EVERYBODY, Allowance, Keys, given_key
 from step_audio_mini.serve.limits import Admission, Limits, Quota, RefusedError
 from step_audio_mini.serve.logs import JsonLines
 from step_audio_mini.serve.outbox import Delta, Outbox, SlowReaderError
@@ -73,9 +73,27 @@ async def test_keys_and_client_secrets() -> None:
         assert secret["session"]["instructions"] == "be kind"
         assert keys.who(secret["value"]) == "ada"
         body["expires_after"]["seconds"] = 9
-        assert (await web.post("/v1/realtime/client_secrets", json=body, headers=mine)).status_code == 422
+        assert (await web.post("/v1/realtime/client_secrets", json=body, headers=mine)).status_code == 400
         body = {"session": {"type": "realtime", "output_modalities": ["text", "audio"]}}
         assert (await web.post("/v1/realtime/client_secrets", json=body, headers=mine)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "told"),
+    [
+        (b"{", 400, "the body: invalid json"),
+        (b'{"expires_after": {"seconds": "soon"}}', 400, "expires_after.seconds: "),
+        (b'{"session": {"type": "other"}}', 400, "session"),
+        (b" " * (257 * 2**10), 413, "KiB"),
+    ],
+)
+async def test_a_body_that_is_none_is_told_as_all_other_errors_are(body: bytes, status: int, told: str) -> None:
+    async with client() as web:
+        answer = await web.post("/v1/realtime/client_secrets", content=body)
+        assert answer.status_code == status
+        assert answer.json()["error"]["type"] == "invalid_request_error"
+        assert told in answer.json()["error"]["message"]
+        assert (await web.post("/v1/realtime/client_secrets", content=b"")).status_code == 200
 
 
 async def test_a_page_whose_name_points_here_is_refused() -> None:
@@ -100,7 +118,11 @@ def test_a_key_file(tmp_path: Path) -> None:
     path.write_text(f"# ours\n\nada {KEY}\n{KEY}x\n", "utf-8")
     keys = Keys.read(path)
     assert (keys.who(KEY), keys.who(KEY + "x"), keys.who("no"), keys.who(None)) == ("ada", "key4", None, None)
-    for wrong in ("", "short\n", f"a b {KEY}\n"):
+    path.write_text(f"ada {KEY} 2 5\nbob {KEY}x 1\ncat {KEY}y\n", "utf-8")
+    keys = Keys.read(path)
+    told = [keys.allowance(name) for name in ("ada", "bob", "cat", "nobody")]
+    assert told == [Allowance(2, 5), Allowance(1), Allowance(), Allowance()]
+    for wrong in ("", "short\n", f"a b {KEY}\n", f"a {KEY} two\n", f"a {KEY} -1\n", f"a {KEY} 1 2 3\n"):
         path.write_text(wrong, "utf-8")
         with pytest.raises(UserError):
             Keys.read(path)

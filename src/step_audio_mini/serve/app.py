@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from openai.types.realtime import RealtimeSessionCreateRequest, client_secret_create_response
 from openai.types.realtime.session_update_event import Session as SessionRequest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from step_audio_mini.serve.keys import LONGEST, SHORTEST, USUAL, given_key
 from step_audio_mini.serve.limits import RefusedError
@@ -24,6 +24,8 @@ from step_audio_mini.serve.settings import Session
 from step_audio_mini.serve.sockets import Frames
 
 WEB = Path(__file__).parent / "web"
+LARGEST_BODY = 256 * 2**10
+"""Bytes of a request."""
 
 
 class ExpiresAfter(BaseModel):
@@ -122,7 +124,7 @@ class Faces:
         secret = self._options.keys.secret(given)
         model = web.query_params.get("model") or getattr(secret and secret.session, "model", None) or MODEL
         self._service.packs_of(model)
-        self._service.admission.enter(key)
+        self._service.admission.enter(key, self._options.keys.allowance(key).calls)
         return key, secret, model
 
     def _check_host(self, host: str | None) -> None:
@@ -149,11 +151,10 @@ class Faces:
             raise HTTPException(401, "a key is needed: Authorization: Bearer KEY")
         return key
 
-    async def client_secret(
-        self, body: SecretRequest, request: Request, authorization: Annotated[str | None, Header()] = None
-    ) -> Response:
+    async def client_secret(self, request: Request, authorization: Annotated[str | None, Header()] = None) -> Response:
         """`POST /v1/realtime/client_secrets`: a key for a browser, and the session it begins with."""
         key = self.who(request, authorization)
+        body = await _secret_request(request)
         wanted = body.session or RealtimeSessionCreateRequest(type="realtime")
         model = getattr(wanted, "model", None) or MODEL
         try:
@@ -203,6 +204,21 @@ class Faces:
     async def metrics(self) -> Response:
         """For Prometheus."""
         return Response(self._service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _secret_request(request: Request) -> SecretRequest:
+    """The body, whose size was not believed; HTTPException where it is none."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_BODY:
+            raise HTTPException(413, f"the body holds more than {LARGEST_BODY // 2**10} KiB")
+    try:
+        return SecretRequest.model_validate_json(bytes(body) or b"{}")
+    except ValidationError as error:
+        worst = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, worst["loc"])) or "the body"
+        raise HTTPException(400, f"{where}: {worst['msg'].lower()}") from None
 
 
 _STARTED = int(time.time())

@@ -16,7 +16,7 @@ from step_audio_mini.converse import events
 from step_audio_mini.converse.frames import Framer
 from step_audio_mini.converse.loudness import Loudness
 from step_audio_mini.rooms import LanguageChoice
-from step_audio_mini.serve.codec import Decoder, sound_of
+from step_audio_mini.serve.codec import Decoder, seconds_of, sound_of
 from step_audio_mini.serve.conversation import Conversation
 from step_audio_mini.serve.inbox import SoundIn
 from step_audio_mini.serve.intake import AHEAD, Intake
@@ -250,12 +250,13 @@ class Call:
         began, waited = time.perf_counter(), 0.0
         data = sound_of(event.audio, self._session.input_format.width)
         self._stage.sound.add(data)
-        samples = self._decoder.push(data)
         by_client = self._session.turns.turns is None
-        # with turns by the client nothing hangs on single frames: the ears take all at once
-        for frame in [self._framer.rest(), samples] if by_client else self._framer.push(samples):
-            if len(frame):
-                waited += await self._hear(frame, None if by_client else self._loudness.hear(frame))
+        for piece in seconds_of(data, self._session.input_format):
+            samples = self._decoder.push(piece)
+            # with turns by the client nothing hangs on single frames: the ears take all at once
+            for frame in [self._framer.rest(), samples] if by_client else self._framer.push(samples):
+                if len(frame):
+                    waited += await self._hear(frame, None if by_client else self._loudness.hear(frame))
         self._house.metrics.frame.observe(time.perf_counter() - began - waited)
 
     async def _hear(self, samples: Samples, loud: float | None) -> float:

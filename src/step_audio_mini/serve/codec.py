@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import io
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -78,6 +79,12 @@ def sound_of(text: str, width: int) -> bytes:
     if len(data) % width:
         raise ProtocolError(f"audio ends inside a sample of {width} bytes", "invalid_value", param="audio")
     return data
+
+
+def seconds_of(data: bytes, wire: Format) -> Iterator[bytes]:
+    """Sound in pieces of a second: a long one would keep all other calls waiting."""
+    size = wire.rate * wire.width
+    return (data[start : start + size] for start in range(0, len(data), size))
 
 
 def text_of(data: bytes) -> str:

@@ -19,6 +19,8 @@ from step_audio_mini.types import Hearing
 ROOT = "root"
 MOST_ITEMS = 1000
 """Items that a conversation keeps; the oldest go first."""
+MOST_TEXT = 4 * 2**20
+"""Characters kept in all items together; the oldest items go first."""
 MOST_AUDIO = 8 * 2**20
 """Bytes of sound kept in all items together, to be retrieved, some three minutes; the oldest goes first, its text
 stays."""
@@ -49,6 +51,15 @@ class Entry:
     def id(self) -> str:
         """The item's id."""
         return str(self.item.id)
+
+    @property
+    def letters(self) -> int:
+        """About how many characters it holds besides its sound."""
+        parts = [
+            part.text or getattr(part, "transcript", None) or "" for part in getattr(self.item, "content", None) or ()
+        ]
+        more = [getattr(self.item, name, None) or "" for name in ("arguments", "output")]
+        return sum(map(len, [*parts, *more]))
 
     def plain(self) -> Any:
         """The item as conversation events show it: without sound."""
@@ -154,7 +165,12 @@ class Conversation:
                 break
             held -= len(entry.whole or entry.audio)
             entry.audio = entry.whole = b""
-        return list(self._entries)[: max(0, len(self._entries) - MOST_ITEMS)]
+        items = list(self._entries.values())
+        many, letters = max(0, len(items) - MOST_ITEMS), sum(entry.letters for entry in items)
+        while letters > MOST_TEXT and many < len(items) - 1:
+            letters -= items[many].letters
+            many += 1
+        return [entry.id for entry in items[:many]]
 
     @property
     def waits(self) -> bool:

@@ -15,6 +15,8 @@ from step_audio_mini.serve.turns import Turns
 
 LONGEST_TEXT = 100_000
 """Characters of text in one item."""
+MOST_RECORDINGS = 8
+"""Items with sound that may wait to be heard."""
 _ITEMS = (
     rt.RealtimeConversationItemUserMessage,
     rt.RealtimeConversationItemSystemMessage,
@@ -61,6 +63,10 @@ class Items:
         if item.type == "message":
             _check_content(item)
             audio = b"".join(self._sound(part) for part in item.content)
+            if audio and self._stage.recordings >= MOST_RECORDINGS:
+                raise ProtocolError(
+                    f"{MOST_RECORDINGS} recordings wait to be heard; send more when they were", "rate_limit_exceeded"
+                )
             if audio:
                 filled["content"] = [_silent(part) for part in item.content]
         return Entry(item.model_copy(update=filled), audio, self._stage.session.input_format)

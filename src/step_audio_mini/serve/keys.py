@@ -14,9 +14,18 @@ from step_audio_mini.errors import UserError
 
 EVERYBODY = "everybody"
 """The name of whoever connects to a server without keys."""
-MOST_SECRETS = 10_000
+MOST_SECRETS = 1000
 SHORTEST, LONGEST, USUAL = 10, 7200, 600
 """Seconds that a client secret may live."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What one key may use; None: as much as any."""
+
+    calls: int | None = None
+    """At a time."""
+    responses_a_minute: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,30 +43,47 @@ class Secret:
 class Keys:
     """Keys by name; only their hashes are kept."""
 
-    def __init__(self, keys: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
-        """`keys`: name to key; without any, everybody is let in."""
+    def __init__(
+        self,
+        keys: Mapping[str, str],
+        clock: Callable[[], float] = time.time,
+        allowances: Mapping[str, Allowance] | None = None,
+    ) -> None:
+        """`keys`: name to key; without any, everybody is let in. `allowances`: by name, where a key has its own."""
         self._names = {_hash(key): name for name, key in keys.items()}
         self._secrets: dict[str, Secret] = {}
-        self._clock = clock
+        self._clock, self._allowances = clock, dict(allowances or {})
 
     @classmethod
     def read(cls, path: Path) -> Keys:
-        """Keys of a file: a line each, `NAME KEY` or only KEY; empty lines and lines that begin with # are skipped."""
+        """Keys of a file, a line each: `NAME KEY`, or only KEY, or `NAME KEY CALLS [RESPONSES_A_MINUTE]`.
+
+        Empty lines and lines that begin with # are skipped.
+        """
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except UnicodeDecodeError:
             raise UserError(f"{path} is no text; write one key a line") from None
         keys: dict[str, str] = {}
+        allowances: dict[str, Allowance] = {}
         for number, line in enumerate(lines, 1):
             words = line.split()
             if not words or words[0].startswith("#"):
                 continue
-            if len(words) > 2 or len(words[-1]) < 16:
-                raise UserError(f"{path}, line {number}: write NAME KEY, the key with at least 16 characters")
-            keys[words[0] if len(words) == 2 else f"key{number}"] = words[-1]
+            name, key, *most = words if len(words) > 1 else (f"key{number}", words[0])
+            if len(key) < 16 or len(most) > 2 or not all(word.isascii() and word.isdigit() for word in most):
+                raise UserError(
+                    f"{path}, line {number}: write NAME KEY, the key with at least 16 characters; after it may stand "
+                    "how many calls at a time, and responses a minute, it may have"
+                )
+            keys[name], allowances[name] = key, Allowance(*map(int, most))
         if not keys:
             raise UserError(f"{path} holds no key; write one a line")
-        return cls(keys)
+        return cls(keys, allowances=allowances)
+
+    def allowance(self, name: str) -> Allowance:
+        """What the key of this name may use."""
+        return self._allowances.get(name, Allowance())
 
     @property
     def wanted(self) -> bool:

@@ -93,11 +93,12 @@ class Admission:
         if self._lag_ms() > self._limits.lag_ms:
             raise RefusedError(503, "the server is busy; try again later", 5)
 
-    def enter(self, key: str) -> None:
-        """A call of a key begins."""
+    def enter(self, key: str, most: int | None = None) -> None:
+        """A call of a key begins, that may have so many; None: as many as any."""
         self.check()
-        if self._by_key.get(key, 0) >= self._limits.sessions_a_key:
-            raise RefusedError(429, f"this key has {self._limits.sessions_a_key} calls already", 5)
+        most = self._limits.sessions_a_key if most is None else most
+        if self._by_key.get(key, 0) >= most:
+            raise RefusedError(429, f"this key has {most} calls already", 5)
         self._by_key[key] = self._by_key.get(key, 0) + 1
 
     def leave(self, key: str) -> None:
@@ -106,6 +107,7 @@ class Admission:
         if not self._by_key[key]:
             del self._by_key[key]
 
-    def quota(self, key: str) -> Quota:
-        """The responses of a key."""
-        return self._quotas.setdefault(key, Quota(self._limits.responses_a_minute))
+    def quota(self, key: str, most: int | None = None) -> Quota:
+        """The responses of a key, that may have so many a minute; None: as many as any."""
+        most = self._limits.responses_a_minute if most is None else most
+        return self._quotas.setdefault(key, Quota(most))

@@ -88,9 +88,10 @@ class Service:
         began = time.monotonic()
         packs = list(self.packs_of(model))
         assert self.models is not None
+        quota = self.admission.quota(key, self.options.keys.allowance(key).responses_a_minute)
         house = House(
             open=partial(self.models.open, packs), tools=self._tools, limits=self.options.limits,
-            metrics=self.metrics, quota=self.admission.quota(key), chat=self.options.chat,
+            metrics=self.metrics, quota=quota, chat=self.options.chat,
         )  # fmt: skip
 
         def session(session_id: str) -> Session:

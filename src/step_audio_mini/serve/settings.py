@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -31,6 +32,8 @@ SEMANTIC_VAD: Json = {
     "interrupt_response": True,
 }
 _DETECTORS = {"server_vad": SERVER_VAD, "semantic_vad": SEMANTIC_VAD}
+LARGEST = 2**20
+"""Characters of a session."""
 LONGEST_INSTRUCTIONS, MOST_TOOLS = 100_000, 128
 _RANGES = {
     "threshold": (0.0, 1.0),
@@ -149,6 +152,8 @@ class Session:
             _normalise(changed)
         if isinstance(sent.get("step_audio"), Mapping):
             changed["step_audio"] = {**(self._now.get("step_audio") or {}), **_own(sent["step_audio"])}
+        if len(json.dumps(changed)) > LARGEST:
+            raise _bad("tools", f"and all else of a session are at most {LARGEST // 2**10} KiB together")
         self._now = changed
 
     def _merge_output(self, output: Json, sent: Json, voice_is_fixed: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from openai.types.realtime import ConversationItemDeletedEvent
 
 from step_audio_mini.rooms import LanguageChoice
+from step_audio_mini.serve.codec import Decoder, Format, seconds_of
 from step_audio_mini.serve.conversation import Conversation
 from step_audio_mini.serve.inbox import SoundIn
 from step_audio_mini.serve.limits import Quota
@@ -104,14 +105,18 @@ class Stage:
     """By generation, the latest ones."""
     end_of_turn_ms: int = 0
     """Silence before the latest turn was taken for over."""
+    recordings: int = 0
+    """That wait to be heard apart."""
     _unasked: int = 0
+    _apart: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def ask(self, answer: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         """What the model will answer. It is asked now, in order; a failure is met by whoever awaits the answer."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be waiting
         self._unasked += 1
-        self.spawn(self._settle(answer, future))
+        # a call that ends before the question was begun leaves nothing open
+        self.spawn(self._settle(answer, future)).add_done_callback(lambda _: answer.close())
         return future
 
     async def _settle(self, answer: Coroutine[Any, Any, T], future: asyncio.Future[T]) -> None:
@@ -136,11 +141,22 @@ class Stage:
             self.conversation.remove(old)
             self.wire.send(ConversationItemDeletedEvent, item_id=old)
 
-    async def hear_apart(self, samples: Samples) -> Hearing:
-        """What is said in a recording, heard by ears of its own."""
-        model = await self.open()
+    def hear_apart(self, audio: bytes, wire: Format) -> asyncio.Future[Hearing]:
+        """What is said in a recording, heard by ears of its own, one recording after the other."""
+        self.recordings += 1
+        return self.ask(self._hear_apart(audio, wire))
+
+    async def _hear_apart(self, audio: bytes, wire: Format) -> Hearing:
         try:
-            await model.hear(samples)
-            return await model.hearing()
+            async with self._apart:
+                model = await self.open()
+                try:
+                    decoder = Decoder(wire)
+                    for piece in seconds_of(audio, wire):
+                        await model.hear(decoder.push(piece))
+                    await model.hear(decoder.finish())
+                    return await model.hearing()
+                finally:
+                    await model.close()
         finally:
-            await model.close()
+            self.recordings -= 1

@@ -17,7 +17,6 @@ from openai.types.realtime import realtime_conversation_item_user_message as use
 
 from step_audio_mini.converse import actions, events
 from step_audio_mini.converse.engine import Engine
-from step_audio_mini.serve.codec import Decoder
 from step_audio_mini.serve.conversation import Entry
 from step_audio_mini.serve.joined import joined
 from step_audio_mini.serve.maker import Chat, Maker
@@ -265,8 +264,7 @@ class Turns:
     def hearing_of(self, entry: Entry) -> asyncio.Future[Hearing]:
         """What was understood of a user message, spoken or written."""
         if entry.hearing is None and entry.audio:
-            samples = Decoder(entry.wire).push(entry.audio)
-            entry.hearing = self._stage.ask(self._stage.hear_apart(samples))
+            entry.hearing = self._stage.hear_apart(entry.audio, entry.wire)
         elif entry.hearing is None:
             entry.hearing = asyncio.get_running_loop().create_future()
             entry.hearing.set_result(hearing_of(entry.text()))
