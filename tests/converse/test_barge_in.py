@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from step_audio_mini.converse import settings
@@ -19,7 +21,7 @@ from step_audio_mini.converse.actions import (
 from step_audio_mini.converse.barge_in import judge, new_words, words
 from step_audio_mini.converse.burst import Burst
 from step_audio_mini.converse.engine import Engine
-from step_audio_mini.converse.events import Cancel, Event, ReplySound, SettingsChanged, TimedWord
+from step_audio_mini.converse.events import Cancel, Event, Heard, ReplySound, SettingsChanged, TimedWord
 from step_audio_mini.converse.loudness import Loudness
 from step_audio_mini.converse.settings import Settings
 from tests.converse.fakes import FakeEars, FakeMind, Plan, Sound, VirtualCall, hum, noise, say
@@ -218,3 +220,19 @@ def test_loudness_follows_the_room() -> None:
     noisy = [level.update(-30.0) for _ in range(50 * 15)]
     assert noisy[0] > 0.95 > 0.05 > noisy[-1]
     assert level.update(-5.0) > 0.95
+
+
+def test_words_of_which_the_ears_are_not_sure_stop_nothing() -> None:
+    def stops(confidence: float | None) -> bool:
+        class Ears(FakeEars):
+            def hear(self, audio_ms: int) -> Heard:
+                return replace(super().hear(audio_ms), confidence=confidence if audio_ms >= OVER else 0.9)
+
+        mind = FakeMind({"turn on the light.": Plan(LONG)})
+        call = VirtualCall(Engine(), Ears([QUESTION, say(OVER, "no stop it")]), mind)
+        call.run(OVER + 4000)
+        return bool(call.of(StopReply))
+
+    assert stops(None)
+    assert stops(0.5)
+    assert not stops(0.1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from step_audio_mini.converse import settings
@@ -22,6 +24,7 @@ from step_audio_mini.converse.engine import Engine
 from step_audio_mini.converse.events import (
     BufferCleared,
     CreateResponse,
+    Heard,
     SettingsChanged,
     SpeechCommittedByClient,
 )
@@ -204,3 +207,33 @@ def test_silence_for_hours_keeps_the_memory_of_the_ears_small() -> None:
     call = heard(until_ms=60_000)
     assert len(call.of(DropSound)) == 6
     assert set(kinds(call)) == {DropSound}
+
+
+def doubted(confidence: float | None, spoken_ms: int) -> VirtualCall:
+    """Words over and over in sound that is speech for some time; the ears tell how sure they are of them."""
+
+    class Ears(FakeEars):
+        def hear(self, audio_ms: int) -> Heard:
+            heard = super().hear(audio_ms)
+            speech = 0.95 if 1000 <= audio_ms < 1000 + spoken_ms else 0.02
+            return replace(heard, speech=speech, confidence=confidence)
+
+    call = VirtualCall(Engine(), Ears([say(1000, "turn on the light.", word_ms=400)]), FakeMind())
+    call.run(6000)
+    return call
+
+
+def test_unsure_words_without_much_evidence_of_speech_are_no_turn() -> None:
+    call = doubted(0.1, 900)
+    assert kinds(call) == [SpeechStarted, SpeechStopped, DropSound]
+    assert call.engine.decisions.wordless == 1
+
+
+def test_a_short_order_of_which_the_ears_are_sure_is_a_turn() -> None:
+    for confidence in (0.6, None):
+        assert CommitTurn in kinds(doubted(confidence, 400))
+    assert doubted(0.1, 400).trace == []
+
+
+def test_who_speaks_for_long_is_answered_however_little_is_understood() -> None:
+    assert kinds(doubted(0.1, 1600)).count(CommitTurn) == 1

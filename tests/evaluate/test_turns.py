@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from step_audio_mini.converse.actions import CommitTurn, DropSound
+from step_audio_mini.converse.engine import Engine
 from step_audio_mini.converse.events import Heard
 from step_audio_mini.data.packs import Clip
 from step_audio_mini.evaluate.spoken import align, spoken_span
@@ -18,6 +21,7 @@ from step_audio_mini.evaluate.turns import (
     BEFORE_MS,
     LANGUAGES,
     PROFILES,
+    Recording,
     Spoken,
     ending,
     ending_rows,
@@ -25,8 +29,9 @@ from step_audio_mini.evaluate.turns import (
     noise_rows,
     over,
     over_rows,
+    play,
 )
-from step_audio_mini.types import SAMPLE_RATE
+from step_audio_mini.types import SAMPLE_RATE, Hypothesis, Samples, Word
 from tests.converse.fakes import FakeEars, Sound, noise, say
 
 pytestmark = pytest.mark.unit
@@ -88,9 +93,23 @@ def test_background_before_and_after_is_as_loud_as_the_clip_is_quiet() -> None:
     assert np.sqrt(np.mean(whole[:8000] ** 2)) == pytest.approx(0.001, rel=0.05)
 
 
-def heard(*sounds: Sound, until_ms: int) -> list[Heard]:
-    ears = FakeEars(sounds)
-    return [ears.hear(ms) for ms in range(20, until_ms + 1, 20)]
+@dataclass(frozen=True)
+class Played:
+    """What scripted ears tell; `begun` is where they were told to begin."""
+
+    sounds: tuple[Sound, ...]
+    until_ms: int
+    begun: list[int] = field(default_factory=list)
+
+    def since(self, start_ms: int) -> list[Heard]:
+        ears = FakeEars(self.sounds)
+        ears.reset(start_ms)
+        self.begun.append(start_ms)
+        return [ears.hear(ms) for ms in range(start_ms + 20, self.until_ms + 1, 20)]
+
+
+def heard(*sounds: Sound, until_ms: int) -> Played:
+    return Played(sounds, until_ms)
 
 
 def clip(end_ms: int, *sounds: Sound) -> Spoken:
@@ -106,6 +125,49 @@ def test_a_wait_is_counted_from_the_true_end_and_a_cut_is_negative() -> None:
     paused = clip(4960, say(1000, "turn on the light."), say(4000, "and then off."))
     assert (ending(paused, "snappy").wait_ms or 0) < 0
     assert ending(clip(1960, noise(1000, 900)), "snappy").wait_ms is None
+
+
+def test_ears_begin_afresh_where_the_engine_has_them_do_so() -> None:
+    sound = heard(say(1000, "turn on the light."), say(5000, "and then off."), until_ms=9000)
+    done = [(now, action) for now, actions in play(sound, Engine()) for action in actions]
+    commits = [(now, action) for now, action in done if isinstance(action, CommitTurn)]
+    assert sound.begun == [0, *(now for now, _ in commits)]
+    assert len(commits) == 2
+    kept = heard(until_ms=11_000)
+    drops = [a for _, actions in play(kept, Engine()) for a in actions if isinstance(a, DropSound)]
+    assert kept.begun == [0, *(drop.end_ms - drop.keep_ms for drop in drops)] == [0, 9700]
+
+
+class OneWord:
+    """Ears that count what they took."""
+
+    sureness, speech, end_probability, silence = 0.7, 0.9, 0.1, 0.25
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def fresh(self) -> OneWord:
+        return OneWord()
+
+    def accept(self, samples: Samples) -> bool:
+        self.taken += len(samples)
+        return False
+
+    def partial(self) -> Hypothesis:
+        return Hypothesis((Word(str(self.taken), 0.0, 0.1, 0.5, "en"),), 0.0)
+
+    @property
+    def network(self) -> Network:
+        return Network()
+
+
+def test_a_recording_is_heard_from_where_the_ears_begin() -> None:
+    recording = Recording(OneWord(), np.zeros(16 * 100 + 7, np.float32))
+    pieces = recording.since(40)
+    assert [(piece.audio_ms, piece.text) for piece in pieces] == [(60, "320"), (80, "640"), (100, "960")]
+    assert (pieces[0].silence_ms, pieces[0].confidence) == (250, 0.7)
+    assert recording.since(40) is pieces
+    assert len(recording.since(0)) == 5
 
 
 def test_speech_over_the_assistant_silences_and_stops_it_and_noise_does_not() -> None:

@@ -20,6 +20,8 @@ SPOKEN_MS, EXPECTED_MS, VOICED_MS = 360, 240, 120
 """Evidence of speech before words are believed, because a pack's sentences pull noise towards its words; less where
 the user is expected to speak; least before sound without words is taken for a voice. Chosen on dev clips and noise that
 is not of the test split: false stops against stops by speech."""
+SURE = 0.2
+"""Words are believed of which the ears are as sure: of those in noise hardly ever, of a stranger's nearly always."""
 ENDED_MS = 200
 """A burst with words is over after this much silence."""
 CAUGHT_UP_MS = 440
@@ -53,6 +55,11 @@ def new_words(text: str, before: str) -> list[str]:
     """Words of a text beyond those that were there before; all of them where its beginning has changed."""
     now, old = words(text), words(before)
     return now[len(old) :] if now[: len(old)] == old else now
+
+
+def believed(confidence: float | None) -> bool:
+    """Whether the words of a transcript count, by `Heard.confidence`."""
+    return confidence is None or confidence >= SURE
 
 
 def judge(burst: Burst, audio_ms: int, said: list[str], answer_awaited: bool) -> Verdict | None:

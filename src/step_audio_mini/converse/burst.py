@@ -12,8 +12,8 @@ LATE_MS = 600
 """Words may come this long after their sound where its level told nothing."""
 GONE_MS = 700
 """A burst is forgotten this long after its last sound."""
-DOUBTED, CLEAR = 0.7, 0.9
-"""Probabilities of speech that count for nothing and in full: noise is rarely above 0.8, speech rarely long below.
+DOUBTED, CLEAR = 0.5, 0.9
+"""Probabilities of speech that count for nothing and in full: noise is rarely above 0.9 for long, speech rarely below.
 
 The first moves up with the threshold that a client sets above 0.5.
 """
@@ -40,7 +40,7 @@ class Burst:
 
     def weigh(self, speech: float, ms: int, threshold: float) -> None:
         """The ears have news of so much sound."""
-        doubted = DOUBTED + (CLEAR - DOUBTED) * min(0.5, max(0.0, threshold - 0.5))
+        doubted = DOUBTED + (CLEAR - DOUBTED) * min(0.9, max(0.0, 2 * threshold - 1.0))
         weight = (speech - doubted) / (CLEAR - doubted) if 0.0 <= speech <= 1.0 else 0.0
         self._evidence = max(0.0, self._evidence + max(-1.0, min(1.0, weight)) * ms)
         self.spoken_ms = max(self.spoken_ms, round(self._evidence))
@@ -54,6 +54,8 @@ class Bursts:
         self._text = ""
         self._news: tuple[object, ...] = ()
         self._news_ms = 0
+        self.told_ms = 0
+        """How much sound the ears had news of at the latest piece."""
 
     def update(self, since_ms: int, heard: Heard, threshold: float) -> bool:
         """A piece from `since_ms` to `heard.audio_ms`; whether there was sound in it."""
@@ -66,14 +68,14 @@ class Bursts:
         elif self.now is None and grown:
             self.now = Burst(max(0, heard.audio_ms - LATE_MS), heard.audio_ms, self._text)
         self._text = heard.text
-        told_ms = self._told_ms(heard)
+        self.told_ms = self._new_ms(heard)
         if self.now is not None:
-            self.now.weigh(heard.speech, told_ms, threshold)
+            self.now.weigh(heard.speech, self.told_ms, threshold)
             self._grow(self.now, heard, sounding, heard.audio_ms - since_ms)
         return sounding
 
-    def _told_ms(self, heard: Heard) -> int:
-        """How much sound the ears have news of: they go by chunks."""
+    def _new_ms(self, heard: Heard) -> int:
+        """The ears go by chunks: between two they have no news."""
         news, since = (heard.speech, heard.end, heard.silence_ms, heard.text), heard.audio_ms - self._news_ms
         if news == self._news and since < CHUNK_MS:
             return 0

@@ -14,7 +14,7 @@ class Decisions:
     turns: int = 0
     """Committed, by the engine or the client."""
     wordless: int = 0
-    """Begun, but without a word: no item, no reply."""
+    """Begun, but without a word that was surely said: no item, no reply."""
     ducks: int = 0
     """Of these: stops, backchannels, noises, and doubts given up."""
     stops: int = 0

@@ -192,11 +192,11 @@ class Engine:
         return self.settings.create_response and self._replies.active is None
 
     def _end_turn(self) -> None:
-        """The turn is over by our own decision: an item and a reply if there were words, nothing otherwise."""
+        """The turn is over by our own decision: an item and a reply if something was said, nothing otherwise."""
         turn = self._user.turn
         if turn is None:
             return
-        if not turn.text:
+        if not turn.said:
             self.decisions.wordless += 1
             self._end_of_sound("noise")
             return

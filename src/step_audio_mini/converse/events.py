@@ -36,6 +36,8 @@ class Heard:
 
     Known at once, where the ears answer a chunk of theirs later: it makes the assistant fall silent in time.
     """
+    confidence: float | None = None
+    """How surely `text` was said, 0...1: the mean posterior of its units. None: not measured, and it is believed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Listening:
             return None
         sounding = self._bursts.update(since, heard, rules.threshold)
         if self.turn is not None:
+            self.turn.burst.weigh(heard.speech, self._bursts.told_ms, rules.threshold)
             state = self.turn.update(heard, sounding, rules)
             return None if state == "speaking" else state
         if self.burst is not None and (found := self._weigh(self.burst, heard, over, answer_awaited)) is not None:
@@ -68,7 +69,7 @@ class Listening:
         return "nothing" if self.audio_ms - self._ears_ms >= patience and not self.doubt else None
 
     def _weigh(self, burst: Burst, heard: Heard, over: bool, answer_awaited: bool) -> Finding | None:
-        said = barge_in.new_words(heard.text, burst.text_before)
+        said = barge_in.new_words(heard.text, burst.text_before) if barge_in.believed(heard.confidence) else []
         if not over:
             least = barge_in.EXPECTED_MS if said else ONSET_MS
             return "began" if burst.spoken_ms >= least else None
@@ -92,8 +93,9 @@ class Listening:
 
     def begin(self, prefix_padding_ms: int, continues: bool) -> UserTurn:
         """The burst becomes a turn."""
-        start = self.burst.start_ms if self.burst else self.audio_ms
-        self.turn = UserTurn(max(self.floor_ms, start - prefix_padding_ms), start, self.audio_ms, continues)
+        burst = self.burst or Burst(self.audio_ms, self.audio_ms, "")
+        start = max(self.floor_ms, burst.start_ms - prefix_padding_ms)
+        self.turn = UserTurn(start, burst, self.audio_ms, continues)
         self.calm()
         return self.turn
 

@@ -27,7 +27,7 @@ class TurnRules:
 
 PROFILES: dict[Profile, TurnRules] = {
     "snappy": TurnRules(end=0.4, least_silence_ms=160, most_silence_ms=2000),
-    "balanced": TurnRules(end=0.6, least_silence_ms=240, most_silence_ms=4000),
+    "balanced": TurnRules(end=0.65, least_silence_ms=240, most_silence_ms=4000),
     "patient": TurnRules(end=0.8, least_silence_ms=400, most_silence_ms=8000),
 }
 """From quick to answer to slow to cut off, chosen on dev clips. The longest silences are the protocol's."""

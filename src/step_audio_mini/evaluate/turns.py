@@ -6,8 +6,7 @@ where the first word begins; and recorded noise over it must not stop it. Proces
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
@@ -22,6 +21,7 @@ from step_audio_mini.data.cache import Cache, to_float
 from step_audio_mini.data.packs import Clip
 from step_audio_mini.evaluate.intervals import Count, percentile, rate
 from step_audio_mini.evaluate.results import Row, row
+from step_audio_mini.evaluate.sample import spread
 from step_audio_mini.evaluate.spoken import Network, spoken_span
 from step_audio_mini.text.lexicon import Lexicon, transcript_units
 from step_audio_mini.types import SAMPLE_RATE, Hypothesis, Samples
@@ -62,6 +62,10 @@ class Ears(Protocol):
         """What they run."""
 
     @property
+    def sureness(self) -> float:
+        """How surely that was said."""
+
+    @property
     def speech(self) -> float:
         """Probability of speech."""
 
@@ -91,7 +95,7 @@ class TurnsTest:
         packs = [name for name, of in PACKS.items() if of == language]
         found = {name: [clip for clip in self.cache.clips if clip.pack == name and self._fits(clip)] for name in packs}
         each = -(-min(CLIPS, self.most) // max(1, sum(map(bool, found.values()))))
-        return [clip for clips in found.values() for clip in _spread(clips, each)]
+        return [clip for clips in found.values() for clip in spread(clips, each)]
 
     def _fits(self, clip: Clip) -> bool:
         known = clip.split == "test" and clip.text and clip.lang in LANGUAGES and clip.speaker not in self.trained
@@ -106,7 +110,14 @@ class TurnsTest:
             for clip in places
             for start in range(0, max(1, self.cache.length(clip) - length + 1), length)
         ]
-        return [framed(cut, 0) for cut in _spread(cuts, min(NOISES, self.most))]
+        return [framed(cut, 0) for cut in spread(cuts, min(NOISES, self.most))]
+
+
+class Heard(Protocol):
+    """What the ears tell of a sound."""
+
+    def since(self, start_ms: int) -> Sequence[events.Heard]:
+        """Piece by piece, by ears that begin afresh at `start_ms`, to its end."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,7 @@ class Spoken:
     """A clip with background around it, what the ears heard of it, and where its words truly are."""
 
     clip: Clip
-    heard: Sequence[events.Heard]
+    heard: Heard
     start_ms: int
     end_ms: int
 
@@ -155,7 +166,7 @@ def measure(test: TurnsTest, tell: Callable[[str], None]) -> list[Row]:
     rows += ending_rows(everything, ALL)
     rows += over_rows(everything)
     tell("noise")
-    return [*rows, *noise_rows([hear(test.ears.fresh(), noise) for noise in test.noises()])]
+    return [*rows, *noise_rows([Recording(test.ears, noise) for noise in test.noises()])]
 
 
 def listen(test: TurnsTest, clip: Clip) -> Spoken | None:
@@ -165,7 +176,7 @@ def listen(test: TurnsTest, clip: Clip) -> Spoken | None:
     span = spoken_span(test.ears.network, samples, units) if units else None
     if span is None:
         return None
-    heard = hear(test.ears.fresh(), framed(samples, AFTER_MS))
+    heard = Recording(test.ears, framed(samples, AFTER_MS))
     return Spoken(clip, heard, BEFORE_MS + span[0], BEFORE_MS + span[1])
 
 
@@ -180,16 +191,45 @@ def framed(samples: Samples, after_ms: int) -> Samples:
     return np.concatenate([before, samples, after])
 
 
-def hear(ears: Ears, samples: Samples) -> list[events.Heard]:
-    """What the ears say piece by piece, as a server would tell the engine."""
-    loudness, found = Loudness(), []
-    for number in range(len(samples) // FRAME):
-        piece = samples[number * FRAME : (number + 1) * FRAME]
-        ears.accept(piece)
-        silence, text = round(1000 * ears.silence), ears.partial().text
-        told = (ears.speech, ears.end_probability, silence, text, loudness.hear(piece))
-        found.append(events.Heard((number + 1) * FRAME_MS, *told))
-    return found
+class Recording:
+    """A sound before the ears; from each place it is heard once, however often it is played."""
+
+    def __init__(self, ears: Ears, samples: Samples) -> None:
+        loudness, count = Loudness(), len(samples) // FRAME
+        self._ears, self._pieces = ears, list(samples[: count * FRAME].reshape(-1, FRAME))
+        self._loud = [loudness.hear(piece) for piece in self._pieces]
+        self._known: dict[int, list[events.Heard]] = {}
+
+    def since(self, start_ms: int) -> Sequence[events.Heard]:
+        """As a server would tell the engine."""
+        if start_ms not in self._known:
+            ears = self._ears.fresh()
+            places = range(start_ms // FRAME_MS, len(self._pieces))
+            self._known[start_ms] = [self._hear(ears, place) for place in places]
+        return self._known[start_ms]
+
+    def _hear(self, ears: Ears, place: int) -> events.Heard:
+        ears.accept(self._pieces[place])
+        told = (ears.speech, ears.end_probability, round(1000 * ears.silence), ears.partial().text)
+        return events.Heard((place + 1) * FRAME_MS, *told, self._loud[place], ears.sureness)
+
+
+def play(
+    sound: Heard, engine: Engine, meanwhile: Callable[[int], object] = lambda _: None
+) -> Iterator[tuple[int, list[actions.Action]]]:
+    """Let an engine hear a sound, by ears that begin afresh when it says so: times in ms and its actions.
+
+    `meanwhile` is called before each piece.
+    """
+    start, pieces = 0, sound.since(0)
+    for now in range(FRAME_MS, (len(pieces) + 1) * FRAME_MS, FRAME_MS):
+        meanwhile(now)
+        done = engine.on(pieces[(now - start) // FRAME_MS - 1], now)
+        yield now, done
+        for action in done:
+            if isinstance(action, actions.CommitTurn | actions.DropSound):
+                start = action.end_ms - (action.keep_ms if isinstance(action, actions.DropSound) else 0)
+                pieces = sound.since(start)
 
 
 # the end of a turn
@@ -198,15 +238,14 @@ def hear(ears: Ears, samples: Samples) -> list[events.Heard]:
 def ending(spoken: Spoken, profile: Profile) -> Ending:
     """What a profile does with a clip; what it does after its first turn is not looked at."""
     engine, trials, began = Engine(of_profile(profile)), 0, dict[int, int]()
-    for heard in spoken.heard:
-        for action in engine.on(heard, heard.audio_ms):
+    for now, done in play(spoken.heard, engine):
+        for action in done:
             if isinstance(action, actions.Speculate):
                 trials += 1
-                began[action.generation] = heard.audio_ms
+                began[action.generation] = now
             if isinstance(action, actions.Release | actions.Respond):
                 begun = began.get(action.generation)
-                ahead = None if begun is None else heard.audio_ms - begun
-                return Ending(heard.audio_ms - spoken.end_ms, ahead, trials)
+                return Ending(now - spoken.end_ms, None if begun is None else now - begun, trials)
     return Ending(None, None, trials)
 
 
@@ -243,16 +282,14 @@ def _trial_rows(ends: Sequence[tuple[Clip, Ending]], profile: str, data: str) ->
 # sound over the assistant
 
 
-def over(heard: Iterable[events.Heard], onset_ms: int) -> Over:
+def over(heard: Heard, onset_ms: int) -> Over:
     """Let the assistant speak without end while this is heard; the sound in question begins at `onset_ms`."""
     engine = Engine()
     engine.on(events.CreateResponse(), 0)
     engine.on(events.ReplyStarted(1), 0)
-    silent_from, silent_at, stopped_at, gap, last = None, None, None, 0, 0
-    for piece in heard:
-        now = last = piece.audio_ms
-        engine.on(events.ReplySound(1, now + 200), now)
-        for action in engine.on(piece, now):
+    silent_from, silent_at, stopped_at, gap, now = None, None, None, 0, 0
+    for now, done in play(heard, engine, lambda ms: engine.on(events.ReplySound(1, ms + 200), ms)):
+        for action in done:
             if isinstance(action, actions.Duck):
                 silent_from = now
             elif isinstance(action, actions.ResumeReply) and silent_from is not None:
@@ -265,7 +302,7 @@ def over(heard: Iterable[events.Heard], onset_ms: int) -> Over:
         if stopped_at is not None:
             break
     stopped = None if stopped_at is None else max(0, stopped_at - onset_ms)
-    return Over(silent_at, stopped, gap / max(1, last - onset_ms))
+    return Over(silent_at, stopped, gap / max(1, now - onset_ms))
 
 
 def over_rows(spoken: Sequence[Spoken]) -> list[Row]:
@@ -289,13 +326,13 @@ def over_rows(spoken: Sequence[Spoken]) -> list[Row]:
     return rows
 
 
-def noise_rows(heard: Sequence[Sequence[events.Heard]]) -> list[Row]:
+def noise_rows(heard: Sequence[Heard]) -> list[Row]:
     """Recorded noise: what it does to the assistant, and whether it is taken for a turn."""
     if not heard:
         return []
     found = [over(pieces, BEFORE_MS) for pieces in heard]
     about = f"{NOISE_MS // 1000} s that begin at once over the assistant"
-    turns = [any(isinstance(a, actions.CommitTurn) for a in _alone(pieces)) for pieces in heard]
+    turns = [_taken(pieces) for pieces in heard]
     measures: Mapping[str, tuple[list[float], str]] = {
         "false stops by recorded noise": ([float(o.stopped_ms is not None) for o in found], about),
         "excerpts of noise that silenced the assistant for a moment": (
@@ -317,13 +354,6 @@ def noise_rows(heard: Sequence[Sequence[events.Heard]]) -> list[Row]:
     ]
 
 
-def _alone(heard: Iterable[events.Heard]) -> Iterator[actions.Action]:
-    engine = Engine(of_profile("balanced"))
-    for piece in heard:
-        yield from engine.on(piece, piece.audio_ms)
-
-
-def _spread(items: Sequence[Any], most: int) -> list[Any]:
-    """At most `most` items, evenly spaced."""
-    count = min(len(items), most)
-    return [items[math.floor(place * len(items) / count)] for place in range(count)]
+def _taken(heard: Heard) -> bool:
+    played = play(heard, Engine(of_profile("balanced")))
+    return any(isinstance(action, actions.CommitTurn) for _, done in played for action in done)
