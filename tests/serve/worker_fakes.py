@@ -44,7 +44,7 @@ class CountingEars:
     def speech(self) -> float:
         return min(1.0, self.total)
 
-    end_probability, silence = 0.25, 0.4
+    end_probability, silence, sureness = 0.25, 0.4, 0.6
 
     @property
     def spoken(self) -> bool:

@@ -267,8 +267,10 @@ class Call:
         waited = time.perf_counter() - asked
         self._heard_ms = int(heard.audio_ms)
         self._turns.tell(
-            events.Heard(self._heard_ms, heard.speech, heard.end, int(heard.silence_ms), heard.text, loud)
-        )  # fmt: skip
+            events.Heard(
+                self._heard_ms, heard.speech, heard.end, int(heard.silence_ms), heard.text, loud, heard.confidence
+            )
+        )
         return waited
 
     @_on.register
