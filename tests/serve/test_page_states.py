@@ -193,6 +193,7 @@ def test_hours_of_talk_stay_light(page: browser.Page) -> None:
 
 def test_a_server_that_stops_is_full_and_comes_back(page: browser.Page, server: page_mock.Mock) -> None:
     call(page)
+    answer(page)
     server.refuse = HTTPStatus.SERVICE_UNAVAILABLE
     server.kick(1012)
     page.wait(f"{STATE}.startsWith('The server is stopping or starting anew: trying again in')")
@@ -207,7 +208,7 @@ def test_a_server_that_stops_is_full_and_comes_back(page: browser.Page, server: 
     server.refuse = HTTPStatus.OK
     page.click("#talk")
     page.wait(f"{STATE} === 'Listening'")
-    page.wait(f"({TEXT}).split('new conversation begins here').length === 2")
+    page.wait(f"({TEXT}).split('new conversation begins here').length === 2")  # told once, though it tried often
     server.kick(1013)
     page.wait(f"{STATE}.startsWith('The server has no free line')")
 

@@ -92,7 +92,7 @@ export class Call extends EventTarget {
     if (!this.#on) {
       this.#on = true;
       this.#ups = 0;
-      if (this.conversation.turns.length) this.conversation.note("note_new");
+      this.conversation.note("note_new");
       this.#line.open({ url, key: this.#settings.key });
     }
     this.#opening = microphone;

@@ -58,10 +58,11 @@ export class Conversation extends EventTarget {
     this.#changed(turn);
   }
 
-  /** Of several in a row the last one counts. */
+  /** Between turns; of several in a row the last one counts. */
   note(key, values = {}) {
     const last = this.turns.at(-1);
-    if (last?.kind === "note") this.#remove(last);
+    if (!last) return;
+    if (last.kind === "note") this.#remove(last);
     this.#add({ kind: "note", key, values, at: Date.now() });
   }
 

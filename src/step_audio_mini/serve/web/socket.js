@@ -2,14 +2,14 @@
 
 const RECOVERABLE = new Set([1001, 1005, 1006, 1011, 1015]);
 const FINAL = new Set(["key", "ended"]); // trying again would change nothing
-const TRIES = 8;
+const TRIES = 20; // some minutes: a server needs half a minute to start
 const STUCK = 4000; // our own code: nothing goes out any more
 const MOST_WAITING = 1 << 20; // bytes not yet sent: fifteen seconds of microphone, the line is dead
 
 /** Milliseconds before try number `tries` (from 0): doubling, shaken, longer where the server is full or restarts. */
 export function delayBefore(tries, code, shake = Math.random()) {
   const first = code === 1012 || code === 1013 ? 1500 : 400;
-  return Math.round(Math.min(15000, first * 2 ** tries) * (0.75 + 0.5 * shake));
+  return Math.round(Math.min(8000, first * 2 ** tries) * (0.75 + 0.5 * shake));
 }
 
 /** Why there is no line: `status` is what HTTP says where the line was refused, undefined where it stood and broke. */
