@@ -83,6 +83,21 @@ async def test_a_late_result_is_told_when_it_comes() -> None:
         assert said(await line.until("response.done")) == ["Well, get_weather is done."]
 
 
+async def test_results_and_what_was_asked_since_are_told_together() -> None:
+    async with talking() as line:
+        configure(line)
+        call_id = await asked(line)
+        await line.until("response.done")
+        line.say(
+            "conversation.item.create", item={"type": "function_call_output", "call_id": call_id, "output": "rain"}
+        )
+        write(line, "good morning to you")
+        told = said(await line.until("response.done"))
+        assert told == ["Well, get_weather is done. You said good morning to you."]
+        line.say("response.create")
+        assert said(await line.until("response.done")) == []
+
+
 async def test_out_of_band_half_a_reply_is_not_said() -> None:
     async with talking(Script(opening="It is ")) as line:
         write(line, "turn on the light", conversation="none", output_modalities=["text"])

@@ -61,7 +61,7 @@ class Maker:
         try:
             for run in reply.runs:
                 await self._tell_run(reply, run)
-            if not reply.runs:
+            if reply.hearing is not None:
                 await self._answer(reply)
         except Exception as error:  # whatever breaks a reply, the call goes on
             log.warning("a reply failed", extra={"facts": {"error": type(error).__name__}}, exc_info=error)

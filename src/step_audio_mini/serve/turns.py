@@ -221,12 +221,13 @@ class Turns:
     def _(self, action: actions.Respond) -> None:
         if action.request:
             self._requests.pop(action.request, None)
-        asked_since = action.request in self.inputs or self._stage.conversation.waits
+        asked_since = action.reason == "client" and (action.request in self.inputs or self._stage.conversation.waits)
         runs = self.maker.runs_of(action.calls, asked_since) if action.reason in ("tool", "client") else []
         if action.reason == "tool" and not runs:  # its calls are too long ago
             self.tell(events.ReplyEnded(action.generation))
             return
-        entry, hearing = (None, None) if runs else self._to_answer(action.reason, action.request)
+        silent = runs and not asked_since  # else what was asked since is answered after the results
+        entry, hearing = (None, None) if silent else self._to_answer(action.reason, action.request)
         reply = Reply(action.generation, self.tell, hearing, runs)
         self._answered(entry, reply)
         reply.prompts = action.reason == "idle"
