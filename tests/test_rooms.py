@@ -34,6 +34,11 @@ def test_a_search_is_made_once_while_a_call_uses_it(monkeypatch: pytest.MonkeyPa
     assert again.search is one.search
     assert made == [("home",), ("coffee",)]
     del one, again
-    rooms.ears("coffee", "auto")  # nobody used it meanwhile
+    rooms.ears("coffee", "auto")  # the last two are kept, though nobody uses them
     rooms.ears("home", "auto")
-    assert made[2:] == [("coffee",), ("home",)]
+    assert made[2:] == []
+    rooms.ears("clock-weather", "auto")
+    rooms.ears("home", "auto")
+    assert made[2:] == [("clock-weather",)]
+    rooms.ears("coffee", "auto")
+    assert made[2:] == [("clock-weather",), ("coffee",)]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LanguageChoice = Literal["auto", "zh", "en"]
 Packs = str | Path | Sequence[str | Path]
 """A scenario by its name, a folder with a pack.yaml, or several of them."""
+KEPT = 2
+"""Recognisers kept when no call uses them: each takes 30 to 80 MB, and half a second of the processor to make again."""
 ToolFunction = Callable[[Mapping[str, SlotValue]], Mapping[str, Any]]
 """A tool: arguments in, a flat result out."""
 
@@ -102,7 +104,8 @@ class TrainedRooms:
         self._weights, self._voice_name, self._tools, self._state = weights, voice, tools, state
         self._hot_words, self._phrasings = parsed(hot_words), phrasings
         self._recognisers = WeakValueDictionary[tuple[str, ...], "Recogniser"]()
-        self._latest: Recogniser | None = None
+        self._kept: list[Recogniser] = []
+        """The last ones used, the latest last."""
         self._minds: dict[tuple[str, ...], TrainedMind] = {}
 
     def ears(self, pack: Packs, language: LanguageChoice) -> Stream:
@@ -112,9 +115,9 @@ class TrainedRooms:
         key = (language, *_names(pack))
         recogniser = self._recognisers.get(key)
         if recogniser is None:
-            self._latest = None  # unless a call uses it: each takes some 80 MB, and half a second to make again
+            del self._kept[: len(self._kept) - KEPT + 1]  # gone unless a call uses it, before another is made
             recogniser = self._recognisers[key] = self._recogniser(_names(pack), language)
-        self._latest = recogniser
+        self._kept = [known for known in self._kept if known is not recogniser] + [recogniser]
         return Stream(recogniser, self._speaker_model)
 
     def _recogniser(self, packs: tuple[str, ...], language: LanguageChoice) -> Recogniser:
