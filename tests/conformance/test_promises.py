@@ -107,6 +107,24 @@ async def test_10_an_answer_falls_silent_within_150_ms_of_speech_over_it_and_for
         assert len(line.of("response.output_audio.delta")) == sent
 
 
+async def test_10_what_waits_for_a_slow_reader_is_not_sent_once_its_answer_is_cancelled() -> None:
+    async with talking(Script(replies={"a story": STORY}, speak_s=0.01)) as line:
+        configure(line)
+        write(line, "a story")
+        line.say("response.create")
+        await line.until("response.output_audio.delta")
+        line.stuck = True
+        await asyncio.sleep(0.1)  # more of it is made
+        line.say("response.cancel")
+        await asyncio.sleep(0.05)
+        sent = len(line.of("response.output_audio.delta"))
+        line.wake()
+        done = (await line.until("response.done"))["response"]
+        await line.settle()
+    assert done["status"] == "cancelled"
+    assert len(line.of("response.output_audio.delta")) <= sent + 1, "one frame may be on its way"
+
+
 async def test_an_answer_goes_on_at_the_sample_after_an_acknowledgement() -> None:
     async with story("mhm") as line:
         await sound_until_quiet(line, 400)
