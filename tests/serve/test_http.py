@@ -60,6 +60,14 @@ async def test_a_server_that_is_full_or_going_says_so() -> None:
         assert (await web.get("/healthz")).status_code == 200
 
 
+async def test_readiness_of_a_key_that_has_all_its_calls() -> None:
+    async with client(Options(keys=Keys({"ada": KEY}, allowances={"ada": Allowance(calls=0)}))) as web:
+        assert (await web.get("/readyz")).status_code == 200
+        answer = await web.get("/readyz", headers={"Authorization": f"Bearer {KEY}"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+        assert answer.json()["error"]["code"] == "rate_limit_exceeded"
+
+
 async def test_keys_and_client_secrets() -> None:
     keys = Keys({"ada": KEY})
     async with client(Options(keys=keys)) as web:

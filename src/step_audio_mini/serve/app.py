@@ -193,10 +193,14 @@ class Faces:
         alive = bool(getattr(self._service.models, "alive", False))
         return PlainTextResponse("ok\n" if alive else "the models do not run\n", 200 if alive else 503)
 
-    async def readyz(self) -> Response:
-        """Whether another call would be let in."""
+    async def readyz(self, authorization: Annotated[str | None, Header()] = None) -> Response:
+        """Whether another call would be let in; asked with a key, one of that key."""
+        keys, admission = self._options.keys, self._service.admission
+        key = keys.who(given_key(authorization, []))
         try:
-            self._service.admission.check()
+            admission.check()
+            if key is not None:
+                admission.check_key(key, keys.allowance(key).calls)
         except RefusedError as refused:
             return _refusal(refused)
         return PlainTextResponse("ok\n")

@@ -93,12 +93,16 @@ class Admission:
         if self._lag_ms() > self._limits.lag_ms:
             raise RefusedError(503, "the server is busy; try again later", 5)
 
-    def enter(self, key: str, most: int | None = None) -> None:
-        """A call of a key begins, that may have so many; None: as many as any."""
-        self.check()
+    def check_key(self, key: str, most: int | None = None) -> None:
+        """RefusedError where a key, that may have so many calls (None: as many as any), has them."""
         most = self._limits.sessions_a_key if most is None else most
         if self._by_key.get(key, 0) >= most:
             raise RefusedError(429, f"this key has {most} calls already", 5)
+
+    def enter(self, key: str, most: int | None = None) -> None:
+        """A call of a key begins."""
+        self.check()
+        self.check_key(key, most)
         self._by_key[key] = self._by_key.get(key, 0) + 1
 
     def leave(self, key: str) -> None:
