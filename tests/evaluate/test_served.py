@@ -37,9 +37,9 @@ async def test_turns_are_waited_for_in_real_time() -> None:
         assert len(call.completed) == 2
     assert talk.endings == {"answered": 2}
     for wait in talk.waits:
-        assert 0 <= wait.wall <= wait.bound < 400
+        assert 0 <= wait.wall <= wait.bound < 2_000
         assert 0 <= wait.processor <= 2 * wait.wall + 20
-        assert wait.work >= wait.processor
+        assert wait.work >= wait.processor - 1
         assert wait.stages["end_of_turn"] >= 240
     assert talk.waits[0].stages["ahead"] > 20, "the reply is begun before the turn is over"
     assert told[0].startswith("turn 1 of 2: answered after")

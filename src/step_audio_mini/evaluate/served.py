@@ -52,7 +52,7 @@ class Moment:
 
     @classmethod
     def now(cls) -> Moment:
-        """From the thread of the client only."""
+        """From the thread of the client only; the two clocks of the processor are read microseconds apart."""
         return cls(time.perf_counter(), time.process_time() - time.thread_time())
 
 
@@ -217,9 +217,9 @@ class _Client:
         talk.waits.append(
             Wait(
                 wall=1000 * (first.wall - over.wall),
-                processor=1000 * (first.processor - over.processor),
+                processor=1000 * max(0.0, first.processor - over.processor),
                 bound=1000 * (first.wall - before[-1].wall),
-                work=1000 * (first.processor - work.processor),
+                work=1000 * max(0.0, first.processor - work.processor),
                 stages=stages,
             )
         )
