@@ -15,6 +15,7 @@ from base64 import b64encode
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -37,6 +38,8 @@ PAUSE_S = 0.3
 """From there to the next turn."""
 PATIENCE_S = 10.0
 """Silence after a recording in which the server must have answered."""
+QUIETEST = 10
+"""Per cent of the frames of recordings that hold no more than their background."""
 LOUD = 0.05
 """Part of a recording's greatest amplitude above which it still speaks."""
 
@@ -92,7 +95,7 @@ async def converse(url: str, sounds: Sequence[Samples], turns: int, tell: Callab
     try:
         async with connect(url, compression=None, max_size=None) as socket:
             began = Moment.now()
-            client = _Client(socket)
+            client = _Client(socket, _pause(sounds))
             await client.run(said, turns, talk, tell)
             ended = Moment.now()
     except (OSError, WebSocketException) as error:
@@ -131,14 +134,21 @@ def _append(data: bytes) -> str:
     return json.dumps({"type": "input_audio_buffer.append", "audio": b64encode(data).decode()})
 
 
-_SILENCE = _append(bytes(2 * int(RATE * FRAME_S)))
+def _pause(sounds: Sequence[Samples]) -> Sequence[str]:
+    """A second of what is behind the recordings: a microphone that gives zeros between them is no microphone."""
+    frames = np.concatenate([np.resize(sound, (len(sound) // 320, 320)) for sound in sounds])
+    levels = np.sqrt(np.mean(np.square(frames), axis=1))
+    level = max(1e-4, float(np.percentile(levels, QUIETEST))) if len(levels) else 1e-4
+    noise = np.random.default_rng(0).normal(0, level, RATE).astype(np.float32)
+    pieces = np.clip(noise * 32768, -32768, 32767).astype("<i2").reshape(-1, int(RATE * FRAME_S))
+    return [_append(piece.tobytes()) for piece in pieces]
 
 
 class _Client:
     """A microphone that never closes, and what the server told."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
+    def __init__(self, socket: ClientConnection, pause: Sequence[str]) -> None:
+        self._socket, self._pause = socket, cycle(pause)
         self._to_say: deque[str] = deque()
         self._sent: deque[Moment] = deque(maxlen=int(20.0 / FRAME_S))
         self._told: asyncio.Queue[tuple[Moment, dict[str, Any]]] = asyncio.Queue()
@@ -175,7 +185,7 @@ class _Client:
         while True:
             due += FRAME_S
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            await self._socket.send(self._to_say.popleft() if self._to_say else _SILENCE)
+            await self._socket.send(self._to_say.popleft() if self._to_say else next(self._pause))
             self._sent.append(Moment.now())
 
     async def _read(self) -> None:
