@@ -14,8 +14,8 @@ from step_audio_mini.converse.burst import Burst
 
 Verdict = Literal["stop", "backchannel", "noise"]
 
-DUCK_MS = 60
-"""Sound that makes the assistant fall silent: three pieces, longer than a click; within 80 ms of its onset."""
+DUCK_MS = 80
+"""Sound that makes the assistant fall silent: four pieces, longer than a click; within 100 ms of its onset."""
 SPOKEN_MS, EXPECTED_MS, VOICED_MS = 360, 240, 120
 """Evidence of speech before words are believed, because a pack's sentences pull noise towards its words; less where
 the user is expected to speak; least before sound without words is taken for a voice. Chosen on dev clips and noise that
