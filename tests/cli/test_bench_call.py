@@ -23,7 +23,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_call_is_held_over_a_server(run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "FRAME_RUN_SECONDS", 0.1)
+    monkeypatch.setattr(bench, "FRAMES", 5)
     done = run("bench", "call", "in.wav", "--turns", 1, "--pack", "coffee", "--weights", weights, "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)

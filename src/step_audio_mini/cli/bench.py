@@ -25,8 +25,8 @@ RecordingArgument = Annotated[Path, typer.Argument(metavar="IN.wav", help="recor
 RecordingsArgument = Annotated[list[Path], typer.Argument(metavar="IN.wav...", help="recordings of one turn each")]
 PackOption = Annotated[str, typer.Option("--pack", "-p", help="scenario that is loaded")]
 OutOption = Annotated[Path | None, typer.Option(help="write the result file here too")]
-FRAME_RUN_SECONDS = 10.0
-"""How long sound is sent to a server without models."""
+FRAMES = 500
+"""How much sound is sent to a server without models: ten seconds."""
 
 
 @app.command()
@@ -114,11 +114,13 @@ def call(
 
     sounds, rooms = _sounds(recordings), _rooms(weights)
     with served(app_without_models()) as (url, clock):
-        frame = asyncio.run(calls.frame_seconds(url, sounds[0], FRAME_RUN_SECONDS, clock))
+        frames = [
+            asyncio.run(calls.frame_seconds(url, sounds[0], FRAMES, pause, clock)) for pause in (calls.FRAME_S, 0.0)
+        ]
     whole = make_app(Worker(rooms), lambda made: ToolRunner(made.mind.toolbox), Options(packs={"": (pack,)}))
     with served(whole) as (url, _):
         made = asyncio.run(calls.converse(url, sounds, turns, lambda line: print(line, file=sys.stderr, flush=True)))
-    rows = [*calls.talk_rows(made, f"a call, {len(sounds)} recordings, pack {pack}"), calls.frame_row(frame)]
+    rows = [*calls.talk_rows(made, f"a call, {len(sounds)} recordings, pack {pack}"), *calls.frame_rows(*frames)]
     _tell(f"call {_names(recordings)} --pack {pack} --turns {turns}", rows, out, as_json)
 
 

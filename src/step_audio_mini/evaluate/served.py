@@ -269,24 +269,32 @@ def talk_rows(talk: Talk, data: str) -> list[Row]:
     return [*rows, row("processor time of the call", data, used, "real")]
 
 
-def frame_row(seconds: float) -> Row:
-    """The server's own processor time for a frame."""
-    ms = 1000 * seconds
-    return row("server's processor time for 20 ms of sound", "no models", Figure(ms, ms, ms, 1, "runs"), "real", "ms")
+def frame_rows(paced: float, packed: float) -> list[Row]:
+    """The server's own processor time for a frame: of `frame_seconds` in real time, and without pauses."""
+    rows = []
+    for data, ms in (("no models, a call in real time", 1000 * paced), ("no models, no pauses", 1000 * packed)):
+        figure = Figure(ms, ms, ms, 1, "runs")
+        rows.append(row("server's processor time for 20 ms of sound", data, figure, "real", "ms"))
+    return rows
 
 
-async def frame_seconds(url: str, sound: Samples, seconds: float, clock: Callable[[], float]) -> float:
-    """Seconds by `clock` that a server takes for a frame of a recording, said again and again in real time."""
+async def frame_seconds(url: str, sound: Samples, count: int, pause: float, clock: Callable[[], float]) -> float:
+    """Seconds by `clock` that a server takes for a frame of a recording, said again and again, frame by frame.
+
+    With a `pause` of 20 ms each frame wakes a machine that sleeps; with none they come as those of many calls do.
+    """
     from websockets.asyncio.client import connect
 
     frames = _Said.of(sound).frames
-    count = round(seconds / FRAME_S)
     async with connect(url, compression=None, max_size=None) as socket:
         await socket.recv()
         due, before = time.monotonic(), clock()
         for number in range(count):
-            due += FRAME_S
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            due += pause
+            if pause:
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
             await socket.send(frames[number % len(frames)])
-        await asyncio.sleep(FRAME_S)
+        await socket.send(json.dumps({"type": "input_audio_buffer.clear"}))
+        while json.loads(await socket.recv())["type"] != "input_audio_buffer.cleared":
+            pass
         return (clock() - before) / count
