@@ -187,6 +187,7 @@ def results(call: Call) -> Iterator[str]:
     stopped = set[int]()
     owner: dict[str, e.ToolStarted] = {}
     owed, ended = set[str](), set[str]()
+    unwanted, kept = set[int](), set[str]()
     for step in call.steps:
         event = step.event
         if isinstance(event, e.ToolStarted):
@@ -195,12 +196,15 @@ def results(call: Call) -> Iterator[str]:
             ended.add(event.call_id)
             tool = owner[event.call_id]
             if tool.generation in stopped and not tool.cancellable:
-                owed.add(event.call_id)
+                (kept if tool.generation in unwanted else owed).add(event.call_id)
         for action in step.actions:
             if isinstance(action, a.StopReply):
                 stopped.add(action.generation)
+                unwanted |= {action.generation} if action.reason == "client_cancelled" else set()
             if isinstance(action, a.Respond):
                 told += action.calls
+                if action.reason in ("client", "tool") and not kept <= set(told):
+                    yield f"{action} keeps back {kept - set(told)}"
     if len(told) != len(set(told)):
         yield f"told twice: {told}"
     if not set(told) <= ended:

@@ -230,7 +230,7 @@ def test_words_of_which_the_ears_are_not_sure_stop_nothing() -> None:
                 return replace(super().hear(audio_ms), confidence=confidence if audio_ms >= OVER else 0.9)
 
         mind = FakeMind({"turn on the light.": Plan(LONG)})
-        call = VirtualCall(Engine(), Ears([QUESTION, say(OVER, "no stop it")]), mind)
+        call = VirtualCall(Engine(), Ears([QUESTION, say(OVER, "stop it")]), mind)
         call.run(OVER + 4000)
         return bool(call.of(StopReply))
 

@@ -127,7 +127,8 @@ def test_a_result_comes_once_however_often_it_is_reported() -> None:
     engine.on(CreateResponse(), 0)
     engine.on(ToolStarted(1, "a"), 10)
     engine.on(Cancel(), 20)
-    assert engine.on(ToolEnded("a"), 500) == [Respond(2, "tool", None, ("a",))]
+    assert engine.on(ToolEnded("a"), 500) == [], "who has cancelled is not spoken to before he asks"
+    assert engine.on(CreateResponse(), 505) == [Respond(2, "client", None, ("a",))]
     engine.on(ToolStarted(2, "a"), 510)
     assert engine.on(ToolEnded("a"), 520) == []
 

@@ -20,7 +20,7 @@ SPOKEN_MS, EXPECTED_MS, VOICED_MS = 360, 240, 120
 """Evidence of speech before words are believed, because a pack's sentences pull noise towards its words; less where
 the user is expected to speak; least before sound without words is taken for a voice. Chosen on dev clips and noise that
 is not of the test split: false stops against stops by speech."""
-SURE = 0.2
+SURE = 0.16
 """Words are believed of which the ears are as sure: of those in noise hardly ever, of a stranger's nearly always."""
 ENDED_MS = 200
 """A burst with words is over after this much silence."""
@@ -29,7 +29,7 @@ CAUGHT_UP_MS = 440
 ACKNOWLEDGED_MS = 900
 ACKNOWLEDGING_WORDS = 3
 """Nobody acknowledges for longer, or with more words: he has begun to say something."""
-WORDLESS_MS = 900
+WORDLESS_MS = 700
 """Speech without a known word for so long means to interrupt all the same."""
 UNLIKE_SPEECH_MS = 700
 """Sound that goes on for so long without the ears taking it for speech is noise."""

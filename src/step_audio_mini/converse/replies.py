@@ -18,7 +18,7 @@ class Reply:
     def __init__(self, generation: int, now_ms: int, after_ms: int, expects_answer: bool) -> None:
         self.generation, self.expects_answer = generation, expects_answer
         self.playback, self.script = Playback(after_ms), Script()
-        self.held = self.stopped = False
+        self.held = self.stopped = self.unwanted = False
         self.fillers = 0
         self.stirred_ms = now_ms
         """When it last gave a sign of life."""
@@ -122,14 +122,14 @@ class Replies:
         """Stop the active reply; its results that nobody heard are owed from now on, its tools go on.
 
         A client that cancels a reply does not want it again: of its results only those are owed of which no sound had
-        been sent, and not before the next reply.
+        been sent, or that are still to come, and not before the next reply.
         """
         reply = self.active
         if reply is None:
             return []
         heard_ms, heard = reply.cut(now_ms)
-        reply.stopped = True
-        if reason == "client_cancelled":
+        reply.stopped, reply.unwanted = True, reason == "client_cancelled"
+        if reply.unwanted:
             self._later += [call for call, sent in reply.results if reply.playback.sent_ms <= sent]
         else:
             self.owed += [call for call, sent in reply.results if heard_ms < sent + UNTOLD_MS]
@@ -177,7 +177,7 @@ class Replies:
             reply.results.append((call_id, reply.playback.sent_ms))
             reply.stirred_ms = now_ms
         elif reply is not None and not (tool.cancellable and reply.stopped):
-            self.owed.append(call_id)
+            (self._later if reply.unwanted else self.owed).append(call_id)
 
     def working(self) -> bool:
         """Whether a tool of the active reply runs."""

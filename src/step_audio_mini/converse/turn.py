@@ -16,7 +16,7 @@ NOISY_MS = 600
 """Where the room is never quiet, silence counts from this long after the last unit of speech."""
 WORDLESS_MS, NOISY_WORDLESS_MS = 700, 4000
 """A turn without words ends no sooner, in quiet and in noise: the ears may still be about to understand some."""
-EVIDENT_MS = 1200
+EVIDENT_MS = 1000
 """With so much evidence of speech words count, however unsure: he mumbles, or says what the ears do not know."""
 PAUSE_MS = 120
 """From this much silence on, a reply may be begun on trial."""
