@@ -156,7 +156,6 @@ async def test_14_16_a_result_that_comes_while_the_person_speaks_is_held_and_tol
     assert len(tools.ran) == 1
 
 
-@pytest.mark.xfail(reason="the result is told again at once")
 async def test_a_client_that_cancels_hears_nothing_new_before_it_asks() -> None:
     async with talking(Script(turns=["turn on the light"]), tools=(tools := FakeTools(0.15))) as line:
         configure(line, QUICK)
