@@ -12,6 +12,7 @@ import json
 import os
 import random
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from step_audio_mini.evaluate.intervals import Figure
+from step_audio_mini.evaluate.results import Results, row
 from tests.conformance.serving import Caller, Served, serving
 from tests.serve.fakes import FakeTools, FakeWorker, Script, silence, speech
 
@@ -40,6 +43,7 @@ WAYS = (
     "with nonsense",
     "silently",
 )
+FILE = "tests/conformance/test_churn.py"
 WEATHER = {"type": "function", "name": "get_weather", "parameters": {}}
 
 
@@ -106,6 +110,21 @@ async def quiet(served: Served, began: float, calls: int) -> Measure:
     return Measure(round(time.monotonic() - began, 1), calls, round(memory_mb(), 1), len(asyncio.all_tasks()), handles)
 
 
+def results(calls: int, warm: Sequence[Measure]) -> Results:
+    """What is reported: the least and the most of everything after the warm-up, as ends of the interval."""
+    command = f"CHURN_SECONDS={SECONDS:g} CHURN_REPORT=docs/results/churn.json python -m pytest -m slow {FILE}"
+    data = f"{calls} calls in {warm[-1].seconds / 60:.0f} minutes, {CALLERS} at once, {len(WAYS)} ways to leave"
+    rows = []
+    for measure, unit, values in (
+        ("memory of the server between calls", "MB", [one.memory_mb for one in warm]),
+        ("tasks left", "x", [float(one.tasks) for one in warm]),
+        ("open handles", "x", [float(one.handles) for one in warm]),
+    ):
+        figure = Figure(values[-1], min(values), max(values), len(values), "measures after the warm-up")
+        rows.append(row(measure, data, figure, "text", unit, note="scripted ears and voice; no models"))
+    return Results("churn", command, tuple(rows))
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="measures by /proc")
 async def test_churn_leaves_nothing_behind() -> None:
     dice = random.Random(7)
@@ -118,11 +137,11 @@ async def test_churn_leaves_nothing_behind() -> None:
             end = time.monotonic() + SECONDS / MEASURES
             await asyncio.gather(*(callers(served, end, dice, reports) for _ in range(CALLERS)))
             measures.append(await quiet(served, began, sum(reports.values())))
-    told = {"seconds": SECONDS, "callers": CALLERS, "ways": reports, "measures": [asdict(one) for one in measures]}
-    print(json.dumps(told, indent=1))
-    if report := os.environ.get("CHURN_REPORT"):
-        Path(report).write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     warm = measures[int(MEASURES * WARM) :]
+    told = results(sum(reports.values()), warm)
+    print(json.dumps(told.to_json() | {"ways": reports, "measures": [asdict(one) for one in measures]}, indent=1))
+    if report := os.environ.get("CHURN_REPORT"):
+        told.write(Path(report))
     assert set(reports) == set(WAYS)
     assert {one.tasks for one in warm} == {warm[0].tasks}
     assert max(one.handles for one in warm) <= warm[0].handles

@@ -11,7 +11,7 @@ from step_audio_mini.evaluate.results import Results, Row
 
 PARTS = (
     *("talk", "ears", "chunks", "reliability", "robust", "rejection", "names", "speaker", "mind", "voice", "bench"),
-    *("endurance", "runs"),
+    *("turns", "handover", "endurance", "churn", "runs"),
 )
 """Order of the sections."""
 HEAD = """# Results
