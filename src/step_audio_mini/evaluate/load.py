@@ -11,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from step_audio_mini.evaluate.background import background
 from step_audio_mini.evaluate.intervals import Figure, percentile
 from step_audio_mini.evaluate.results import Row, row
 from step_audio_mini.types import SAMPLE_RATE, AudioChunk, Decision, Hearing, Language, Samples, Style
@@ -134,9 +136,10 @@ async def rung(worker: TalkWorker, sounds: Sequence[Samples], pack: Any, count: 
 async def _caller(call: TalkCall, sounds: Sequence[Samples], begin: float, end: float, made: Rung) -> None:
     """Turn after turn, the first one at `begin`; one that began before `end` is finished."""
     clock = _Clock(begin)
+    quiet = cycle(background(sounds, SAMPLE_RATE).reshape(-1, PIECE))
     turn = 0
     while clock.now < end or turn == 0:
-        await _say(call, sounds[turn % len(sounds)], clock, made)
+        await _say(call, sounds[turn % len(sounds)], quiet, clock, made)
         decided = time.monotonic()
         hearing = await call.hearing()
         heard = time.monotonic()
@@ -144,7 +147,7 @@ async def _caller(call: TalkCall, sounds: Sequence[Samples], begin: float, end: 
         thought = time.monotonic()
         playing = asyncio.ensure_future(_listen(call.speak(decision.reply, decision.language, decision.style)))
         while not playing.done():  # the microphone stays open
-            await _send(call, np.zeros(PIECE, np.float32), clock, made)
+            await _send(call, next(quiet), clock, made)
         first, pieces, gaps = playing.result()
         hearing_ms, decided_ms, sound_ms = (1000 * (moment - decided) for moment in (heard, thought, first))
         made.answers.append(Answer(hearing_ms, decided_ms, sound_ms, pieces, gaps))
@@ -159,11 +162,11 @@ class _Clock:
     now: float
 
 
-async def _say(call: TalkCall, sound: Samples, clock: _Clock, made: Rung) -> None:
-    """Send a turn, then silence until it is over."""
+async def _say(call: TalkCall, sound: Samples, quiet: Iterator[Samples], clock: _Clock, made: Rung) -> None:
+    """Send a turn, then its background until it is over."""
     told = None
     for begin in range(0, len(sound) + int(LONGEST_WAIT * SAMPLE_RATE), PIECE):
-        piece = np.zeros(PIECE, np.float32)
+        piece = np.copy(next(quiet))
         piece[: max(0, len(sound) - begin)] = sound[begin : begin + PIECE]
         told = await _send(call, piece, clock, made)
         if begin > len(sound) and told.end >= END and told.silence_ms >= LEAST_SILENCE_MS:

@@ -22,6 +22,7 @@ import numpy as np
 
 from step_audio_mini.audio.resample import Resampler
 from step_audio_mini.errors import UserError
+from step_audio_mini.evaluate.background import background
 from step_audio_mini.evaluate.intervals import Count, Figure, percentile, rate
 from step_audio_mini.evaluate.results import Row, row
 from step_audio_mini.types import Samples
@@ -38,8 +39,6 @@ PAUSE_S = 0.3
 """From there to the next turn."""
 PATIENCE_S = 10.0
 """Silence after a recording in which the server must have answered."""
-QUIETEST = 10
-"""Per cent of the frames of recordings that hold no more than their background."""
 LOUD = 0.05
 """Part of a recording's greatest amplitude above which it still speaks."""
 
@@ -135,12 +134,8 @@ def _append(data: bytes) -> str:
 
 
 def _pause(sounds: Sequence[Samples]) -> Sequence[str]:
-    """A second of what is behind the recordings: a microphone that gives zeros between them is no microphone."""
-    frames = np.concatenate([np.resize(sound, (len(sound) // 320, 320)) for sound in sounds])
-    levels = np.sqrt(np.mean(np.square(frames), axis=1))
-    level = max(1e-4, float(np.percentile(levels, QUIETEST))) if len(levels) else 1e-4
-    noise = np.random.default_rng(0).normal(0, level, RATE).astype(np.float32)
-    pieces = np.clip(noise * 32768, -32768, 32767).astype("<i2").reshape(-1, int(RATE * FRAME_S))
+    """A second of what is behind the recordings."""
+    pieces = np.clip(background(sounds, RATE) * 32768, -32768, 32767).astype("<i2").reshape(-1, int(RATE * FRAME_S))
     return [_append(piece.tobytes()) for piece in pieces]
 
 
