@@ -93,7 +93,8 @@ class Input:
             yield f"speech_stopped({event['item_id']}) while {self.talking} is talking"
         yield from self._span(self.start_ms, event["audio_end_ms"])
         self.conversation.heard(event["item_id"], self.start_ms, event["audio_end_ms"])
-        self.talking, self.stopped = None, event["item_id"]
+        dropped = (event.get("step_audio") or {}).get("dropped", False)
+        self.talking, self.stopped = None, None if dropped else event["item_id"]
 
     def _span(self, start: int, end: int) -> Iterator[str]:
         if end < start:

@@ -223,6 +223,11 @@ MUTATIONS: dict[str, tuple[int, Callable[[dict[str, Any]], object], str]] = {
     "start after the sound": (at("input_audio_buffer.speech_started", 1), put(audio_start_ms=9000), "were appended"),
     "turns overlap": (at("input_audio_buffer.speech_started", 1), put(audio_start_ms=2400), "before the end"),
     "turn ends before it starts": (at("input_audio_buffer.speech_stopped"), put(audio_end_ms=100), "a turn from"),
+    "a turn that comes to nothing": (
+        at("input_audio_buffer.speech_stopped"),
+        put(step_audio={"dropped": True}),
+        "without speech_stopped",
+    ),
     "another item stops": (at("input_audio_buffer.speech_stopped"), put(item_id="item_8"), "is talking"),
     "another item is committed": (at("input_audio_buffer.committed"), put(item_id="item_8"), "was the turn"),
     "transcript of nobody": (

@@ -98,11 +98,13 @@ def spans(call: Call) -> Iterator[str]:
                     if start < end:
                         yield f"{action} within the turn before"
                     started = start
-                case a.SpeechStopped(stop):
-                    stopped = (started, stop)
+                case a.SpeechStopped(stop, dropped):
+                    stopped = None if dropped else (started, stop)
                     if started is None or stop < started:
                         yield f"{action} after {started}"
                     started = None
+                    if dropped is any(isinstance(later, a.CommitTurn) for later in step.actions):
+                        yield f"{action} tells the wrong end in {step.actions}"
                 case a.CommitTurn(start, stop):
                     if stopped is not None and stopped != (start, stop):
                         yield f"{action} of {stopped}"

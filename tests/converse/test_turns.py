@@ -164,7 +164,11 @@ def test_turn_detection_taken_away_in_the_middle_of_a_turn_leaves_its_sound_to_t
     call = VirtualCall(Engine(), FakeEars([say(1000, "turn on the light.")]))
     call.client = [(1700, SettingsChanged(settings.MANUAL)), (4000, SpeechCommittedByClient())]
     call.run(5000)
-    assert [action for _, action in call.trace] == [SpeechStarted(700), SpeechStopped(1700), CommitTurn(0, 4000)]
+    assert [action for _, action in call.trace] == [
+        SpeechStarted(700),
+        SpeechStopped(1700, dropped=True),
+        CommitTurn(0, 4000),
+    ]
 
 
 def test_turn_detection_taken_away_and_given_back_in_mid_speech_leaves_no_turn_half_open() -> None:

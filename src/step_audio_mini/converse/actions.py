@@ -37,6 +37,8 @@ class SpeechStopped:
     """The turn is over; comes once after each `SpeechStarted`."""
 
     audio_end_ms: int
+    dropped: bool = False
+    """Nothing was said after all: no item comes of it."""
 
 
 @dataclass(frozen=True, slots=True)

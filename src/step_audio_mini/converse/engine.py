@@ -217,7 +217,7 @@ class Engine:
     def _end_of_sound(self, reason: DropReason) -> None:
         """The sound so far is no turn."""
         if self._user.turn is not None:
-            self._out.append(SpeechStopped(self._user.audio_ms))
+            self._out.append(SpeechStopped(self._user.audio_ms, dropped=True))
             if self._replies.last() is not None:
                 self._wait_from(self._now)
         self._discard()
@@ -257,7 +257,7 @@ class Engine:
     def _change(self, settings: Settings) -> None:
         self.settings = settings
         if settings.turns is None and self._user.leave():
-            self._out.append(SpeechStopped(self._user.audio_ms))
+            self._out.append(SpeechStopped(self._user.audio_ms, dropped=True))
         if settings.turns is not None and self._user.left_over:  # the client made no turn of it
             self._drop(0, "cleared")
         if settings.turns is None or not settings.interrupt_response:

@@ -113,7 +113,8 @@ class Turns:
     @_do.register
     def _(self, action: actions.SpeechStopped) -> None:
         facts = {"item_id": self._turn_id(), "audio_end_ms": action.audio_end_ms}
-        self._stage.wire.send(rt.InputAudioBufferSpeechStoppedEvent, **facts)
+        told = {"step_audio": {"dropped": True}} if action.dropped else {}
+        self._stage.wire.send(rt.InputAudioBufferSpeechStoppedEvent, **facts, **told)
 
     @_do.register
     def _(self, action: actions.TimeoutTriggered) -> None:

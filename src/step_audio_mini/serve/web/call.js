@@ -319,7 +319,8 @@ export class Call extends EventTarget {
     else if (event.type === "session.updated") this.#ready = true;
     else if (event.type === "error") this.#failed(event.error ?? {});
     else if (event.type === "input_audio_buffer.speech_started") this.#spoke();
-    else if (event.type === "input_audio_buffer.speech_stopped") [this.#speaking, this.#awaiting] = [false, true];
+    else if (event.type === "input_audio_buffer.speech_stopped")
+      [this.#speaking, this.#awaiting] = [false, !event.step_audio?.dropped];
     else if (nothingUnderstood(event)) this.#awaiting = false;
     else if (event.type === "response.output_audio.delta") this.#sound(event);
     else if (event.type === "response.output_audio.done") this.player?.end(event.item_id);

@@ -98,11 +98,12 @@ export class Conversation extends EventTarget {
     this.#you(item_id);
   }
 
-  _speechStopped({ item_id, audio_end_ms }, now) {
+  _speechStopped({ item_id, audio_end_ms, step_audio }, now) {
+    if (step_audio?.dropped) return this.#remove(this.#you(item_id));
     const ended = Math.min(now, this.#toWall(audio_end_ms) ?? now);
     this.#ended = { ended, noticed: now };
     this.#mark("end", ended);
-    this.#you(item_id);
+    return this.#you(item_id);
   }
 
   _partial(event) {
