@@ -125,6 +125,15 @@ def test_conversation_is_read_from_standard_events(laws: browser.Page) -> None:
     assert [mark["kind"] for mark in told["marks"]] == ["speech", "end", "answer", "cut"]
 
 
+def test_a_turn_that_came_to_nothing_is_not_shown(laws: browser.Page) -> None:
+    stopped = {"type": "input_audio_buffer.speech_stopped", "item_id": "u", "audio_end_ms": 400}
+    events: list[Any] = [
+        [100, {"type": "input_audio_buffer.speech_started", "item_id": "u", "audio_start_ms": 50}],
+        [1500, stopped | {"step_audio": {"dropped": True}}],
+    ]
+    assert laws.run(f"laws.conversation({json.dumps(events)})")["plain"] == []
+
+
 def test_tries_again_ever_later_and_says_why_not(laws: browser.Page) -> None:
     told = laws.run("laws.waits()")
     usual, busy = zip(*told["delays"], strict=True)
