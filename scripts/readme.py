@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 SHOWN = re.compile(r"(?<=^```text\n).*?(?=^```$)", re.M | re.S)
 TABLE = re.compile(r"^\| can it .*?(?=^\n)", re.M | re.S)
+ALL = "all of these"
 CHIEF = (
     ("understand a coffee order of a stranger: all slots", "talk", "all slots right, words and the ears' vectors"),
     ("... the drink alone", "talk", "drink right, words and the ears' vectors"),
@@ -33,6 +34,15 @@ CHIEF = (
     ("... a Mandarin speaker: character error", "ears", "character error", "cv_zh"),
     ("be understood: word error of PocketSphinx on its English", "voice", "word error heard by pocketsphinx"),
     ("answer at once: end of turn to first sound, 95 of 100", "talk", "endpoint to first audio, p95"),
+    (
+        "know when you have finished: last word to end of turn, half",
+        "turns",
+        "last word to end of turn, balanced, p50",
+        ALL,
+    ),
+    ("... and not before: turns cut off", "turns", "turns ended before the last word, balanced", ALL),
+    ("fall silent within 150 ms when spoken over", "turns", "assistant silent within 150 ms of speech over it", ALL),
+    ("... and not for noise: stopped by it", "turns", "false stops by recorded noise"),
 )
 """What a person asks, the result file, and the measure there (and the data, where several have it)."""
 
@@ -57,9 +67,8 @@ def measured() -> str:
             if row["measure"] == measure and row["system"] == "step-audio-mini" and (not data or row["data"] in data)
         )
         value, low, high = (_figure(row[key]) for key in ("value", "low", "high"))
-        lines.append(
-            f"| {question} | {value} {row['unit']} | {low} ... {high} | {row['n']}, {row['data']}, {row['kind']} |\n"
-        )
+        on = "both languages" if row["data"] == ALL else row["data"]
+        lines.append(f"| {question} | {value} {row['unit']} | {low} ... {high} | {row['n']}, {on}, {row['kind']} |\n")
     return "".join(lines)
 
 
