@@ -18,7 +18,16 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 SHORT = {"talk", "listen", "think", "speak", "doctor"}
-OTHER_PROGRAMS = ("./dev ", "pip install ", "git clone ", "cd ", "python demo.py ", "python3 -m venv ", "scripts/")
+OTHER_PROGRAMS = (
+    "./dev ",
+    "pip install ",
+    "git clone ",
+    "cd ",
+    "python demo.py ",
+    "python3 -m venv ",
+    "scripts/",
+    "openssl req ",
+)
 
 
 def blocks(language: str) -> list[tuple[str, str]]:

@@ -209,7 +209,7 @@ class Mind:
     def _careful(self, written: Written) -> Draft:
         """The draft, held back where the network was not sure of it; an unsure yes confirms nothing that needs one."""
         draft, unsure = written.draft, written.certainty < SURE_ENOUGH
-        if draft.act not in ("out_of_scope", "not_understood") and written.sense < SENSE:
+        if draft.act not in ("affirm", "out_of_scope", "not_understood") and written.sense < SENSE:
             return Draft(act="not_understood", reply="not_understood", style="sorry", role=None)
         tool = self.pack.tool_of(draft.intent) if draft.intent else None
         if draft.call == "call" and unsure and tool and (draft.act != "affirm" or tool.confirm):
