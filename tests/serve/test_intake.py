@@ -56,11 +56,11 @@ async def test_what_waits_for_another_event_keeps_its_place() -> None:
 async def test_who_waits_for_the_ears_is_not_hung_up_on() -> None:
     limits = Limits(unheard_bytes=100_000)
     worker = FakeWorker(Script(hear_s=0.02))
-    async with serving(worker, options=Options(limits=limits), heartbeat=0.1) as served, calling(served.url) as caller:
+    async with serving(worker, options=Options(limits=limits), heartbeat=0.5) as served, calling(served.url) as caller:
         await caller.until("session.created")
-        for _ in range(4):  # four seconds of sound, of which a tenth second may be behind a ping
+        for _ in range(4):  # four seconds of sound, of which a tenth of one may be behind a ping
             await caller.send("input_audio_buffer.append", audio=SECOND)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2.5)
         await caller.raw(json.dumps({"type": "nothing"}))
         await caller.until("error")
 
