@@ -249,6 +249,24 @@ async def test_speech_over_the_answer_stops_it_and_cuts_it_to_what_was_heard() -
     assert first["status_details"] in ({"type": "cancelled", "reason": "turn_detected"}, {"type": "completed"})
 
 
+async def test_an_answer_that_is_deleted_while_it_is_played_is_not_truncated() -> None:
+    script = Script(
+        turns=["tell me a story please", "no stop it now please"],
+        replies={"tell me a story please": " ".join(["once"] * 40)},
+    )
+    async with talking(script) as line:
+        configure(line, {"type": "semantic_vad"})
+        line.sound(speech(1.4) + silence(0.7))
+        item = (await line.until("response.done"))["response"]["output"][0]["id"]
+        await asyncio.sleep(0.4)  # played meanwhile, by our estimate
+        line.say("conversation.item.delete", item_id=item)
+        await line.until("conversation.item.deleted")
+        line.sound(speech(1.6) + silence(0.8))
+        await line.until("response.done")
+    assert len(line.of("input_audio_buffer.committed")) == 2
+    assert not line.of("conversation.item.truncated")
+
+
 async def test_truncating() -> None:
     async with talking(Script()) as line:
         configure(line)

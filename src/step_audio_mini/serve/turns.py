@@ -337,8 +337,9 @@ class Turns:
             entry.cut_now()
             if entry.generation == max(self._stage.responses, default=None):
                 self._stage.model.cut_short(text)
-        facts = {"item_id": entry.id, "content_index": 0, "audio_end_ms": milliseconds}
-        self._stage.wire.send(rt.ConversationItemTruncatedEvent, **facts)
+        if self._stage.conversation.get(entry.id) is entry:  # not where the client deleted it while it was played
+            facts = {"item_id": entry.id, "content_index": 0, "audio_end_ms": milliseconds}
+            self._stage.wire.send(rt.ConversationItemTruncatedEvent, **facts)
 
     @_do.register
     def _(self, action: actions.Filler) -> None:
